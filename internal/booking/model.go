@@ -7,7 +7,7 @@
 //
 // # Wall time and daylight saving
 //
-// One written rule turns wall time into instants, see [Wall]:
+// One written rule turns wall time into instants, see [calendar.Wall]:
 //
 //   - A wall time that exists once is that instant.
 //   - A wall time in a gap (clocks go forward) means the instant at which the gap ends. A start time is never invented

@@ -1,0 +1,200 @@
+// Package adaptertest is the one behaviour suite that every calendar adapter passes, run against an emulated
+// provider.
+//
+// What differs between providers (how they page, how they say that a cursor is lost, what an identity looks like) is
+// hidden behind [Harness]; what is asserted is only what the syncer relies on: reads are complete or fail, the dirty
+// flag never misses a change, and a write happens exactly once without writing over a person.
+package adaptertest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"slotd/internal/calendar"
+)
+
+// Zone is the IANA zone of every calendar that a Harness adds.
+const Zone = "Europe/Berlin"
+
+// PageSize is how many rows the emulated provider puts on a page at most.
+const PageSize = 3
+
+// Client is what every calendar adapter offers.
+type Client interface {
+	Calendars(ctx context.Context) ([]calendar.Info, error)
+	Changed(ctx context.Context, cal string, window calendar.Interval, cursor calendar.Cursor) (calendar.Change, error)
+	Read(ctx context.Context, cal string, window calendar.Interval) (calendar.Snapshot, error)
+	Apply(ctx context.Context, cal string, w calendar.Wanted) (calendar.Written, error)
+	Find(ctx context.Context, cal string, w calendar.Wanted) (calendar.Written, error)
+}
+
+// Event is an event as a person puts it into a calendar by hand.
+type Event struct {
+	// ID is empty for a new event; otherwise the event is replaced.
+	ID         string
+	Title      string
+	Start, End time.Time
+	// StartDate and EndDate (exclusive), both "2006-01-02", make an all-day event.
+	StartDate, EndDate string
+	// Weekly is how many times the event takes place, a week apart; 0 is once.
+	Weekly int
+	// Free, Tentative, Declined are how the event shows, busy when all are false.
+	Free, Tentative, Declined bool
+}
+
+// Op is a kind of request that a fault can hit.
+type Op int
+
+// The kinds of request.
+const (
+	ListCalendars Op = iota
+	LookForChanges
+	ReadWindow
+	Create
+	Update
+	Delete
+)
+
+// Fault is what happens to requests of one kind.
+type Fault struct {
+	Op Op
+	// Skip requests pass first, then the fault hits Times of them; 0 counts as one, -1 has no end.
+	Skip, Times int
+	// Status refuses the request; RetryAfter is the header of that name.
+	Status     int
+	RetryAfter string
+	// Reset closes the connection without a reply, Truncate cuts the reply's body.
+	Reset, Truncate bool
+	// After does what was asked before failing.
+	After bool
+	// EmptyPage makes a list begin with a page of no rows. NoCursor makes it end without a cursor.
+	EmptyPage, NoCursor bool
+	// Hook runs before the request is served, for what people do in that moment.
+	Hook func()
+}
+
+// Harness is an adapter wired to an emulated provider with one account.
+type Harness interface {
+	Client() Client
+	// Identity is the adapter's identity for the event of a booking.
+	Identity(booking string, attempt int) string
+	// AddCalendar adds a calendar that the account owns, in Zone, and returns its id.
+	AddCalendar(name string) string
+	// Put adds or replaces an event by hand and returns its id.
+	Put(cal string, e Event) string
+	// Delete deletes an event or a series by hand.
+	Delete(cal, id string)
+	// DeleteOccurrence deletes by hand the occurrence of a series that starts at start.
+	DeleteOccurrence(cal, series string, start time.Time)
+	// Live returns the events of a calendar as they are, in any order. Of each, ID, Title, Start and End matter.
+	Live(cal string) []Event
+	// ExpireCursors makes the provider forget the cursors that it gave out for a calendar.
+	ExpireCursors(cal string)
+	// Inject makes requests fail until the returned function is called.
+	Inject(f Fault) (remove func())
+	// Requests is how many API requests were made so far.
+	Requests() int
+}
+
+// Run runs the suite; each case gets a harness of its own from open.
+func Run(t *testing.T, open func(t *testing.T) Harness) {
+	for _, group := range [][]testCase{readCases, changeCases, writeCases} {
+		for _, c := range group {
+			t.Run(c.name, func(t *testing.T) {
+				h := open(t)
+				c.run(&world{T: t, h: h, cal: h.AddCalendar("Dr. Adams")})
+			})
+		}
+	}
+}
+
+type testCase struct {
+	name string
+	run  func(*world)
+}
+
+// world is one case's harness with its calendar.
+type world struct {
+	*testing.T
+	h   Harness
+	cal string
+}
+
+// at returns a wall time in Zone.
+func at(s string) time.Time {
+	loc, err := time.LoadLocation(Zone)
+	if err != nil {
+		panic(err) // a broken installation
+	}
+	t, err := time.ParseInLocation("2006-01-02 15:04", s, loc)
+	if err != nil {
+		panic(err) // a mistake in the suite
+	}
+	return t
+}
+
+// span returns the interval between two wall times in Zone.
+func span(from, to string) calendar.Interval { return calendar.Between(at(from), at(to)) }
+
+// april is a window without a change of the clocks.
+var april = span("2027-04-01 00:00", "2027-05-01 00:00")
+
+// timed returns an event on a day of April 2027.
+func timed(title, from, to string) Event {
+	return Event{Title: title, Start: at("2027-04-" + from), End: at("2027-04-" + to)}
+}
+
+func (w *world) read(window calendar.Interval) calendar.Snapshot {
+	w.Helper()
+	snap, err := w.h.Client().Read(w.Context(), w.cal, window)
+	if err != nil {
+		w.Fatalf("Read: %v", err)
+	}
+	if snap.Window != window {
+		w.Fatalf("Read says window %v, asked for %v", snap.Window, window)
+	}
+	return snap
+}
+
+// busy returns the merged busy time of a read.
+func (w *world) busy(window calendar.Interval) []calendar.Interval {
+	w.Helper()
+	var spans []calendar.Interval
+	for _, e := range w.read(window).Events {
+		if e.Busy {
+			spans = append(spans, e.Interval)
+		}
+	}
+	return calendar.Union(spans)
+}
+
+func (w *world) wantBusy(window calendar.Interval, want ...calendar.Interval) {
+	w.Helper()
+	got := w.busy(window)
+	if len(got) != len(want) {
+		w.Fatalf("busy time %v, want %v", got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			w.Errorf("busy time %d is %v to %v, want %v to %v", i,
+				got[i].StartTime(), got[i].EndTime(), want[i].StartTime(), want[i].EndTime())
+		}
+	}
+}
+
+func (w *world) wantKind(err error, want calendar.Kind) {
+	w.Helper()
+	if err == nil || calendar.KindOf(err) != want {
+		w.Fatalf("error %v, want kind %v", err, want)
+	}
+}
+
+func (w *world) wantLive(n int) []Event {
+	w.Helper()
+	live := w.h.Live(w.cal)
+	if len(live) != n {
+		w.Fatalf("%d events at the provider, want %d: %+v", len(live), n, live)
+	}
+	return live
+}

@@ -1,0 +1,121 @@
+package google_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"slotd/adapters/adaptertest"
+	"slotd/adapters/google"
+	"slotd/internal/emulator/fault"
+	emulator "slotd/internal/emulator/google"
+
+	"golang.org/x/oauth2"
+)
+
+func TestAdapter(t *testing.T) {
+	adaptertest.Run(t, func(t *testing.T) adaptertest.Harness { return newHarness(t) })
+}
+
+const user = "adams@clinic.example"
+
+// harness is the adapter before an emulated Google.
+type harness struct {
+	server *emulator.Server
+	client *google.Client
+	added  int
+}
+
+func newHarness(t *testing.T) *harness {
+	h := &harness{server: emulator.New(emulator.Options{PageSize: adaptertest.PageSize})}
+	web := httptest.NewServer(h.server.Handler())
+	t.Cleanup(web.Close)
+	credentials := h.server.AddAccount(user)
+	conf := oauth2.Config{
+		ClientID: credentials.ClientID, ClientSecret: credentials.ClientSecret,
+		Endpoint: oauth2.Endpoint{TokenURL: web.URL + "/token", AuthStyle: oauth2.AuthStyleInParams},
+	}
+	token := &oauth2.Token{RefreshToken: credentials.RefreshToken}
+	client, err := google.New(google.Config{
+		HTTP: conf.Client(context.Background(), token), APIURL: web.URL + "/calendar/v3",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.client = client
+	return h
+}
+
+func (h *harness) Client() adaptertest.Client { return h.client }
+
+func (h *harness) Identity(booking string, attempt int) string {
+	return google.Identity("store1", booking, "adams", attempt)
+}
+
+func (h *harness) AddCalendar(name string) string {
+	h.added++
+	id := fmt.Sprintf("calendar%d@group.example", h.added)
+	h.server.AddCalendar(user, id, name, adaptertest.Zone)
+	return id
+}
+
+func (h *harness) Put(cal string, e adaptertest.Event) string {
+	ev, _ := h.server.Find(cal, e.ID)
+	ev.Title, ev.Start, ev.End, ev.Transparent = e.Title, e.Start, e.End, e.Free
+	ev.AllDay, ev.StartDate, ev.EndDate = e.StartDate != "", e.StartDate, e.EndDate
+	if e.Weekly > 0 {
+		ev.Recurrence = []string{fmt.Sprintf("RRULE:FREQ=WEEKLY;COUNT=%d", e.Weekly)}
+		ev.Zone = adaptertest.Zone
+	}
+	if e.Tentative {
+		ev.Status = emulator.Tentative
+	}
+	if e.Declined {
+		ev.Response, ev.Attendees = "declined", []string{"baker@clinic.example"}
+	}
+	return h.server.Put(cal, ev)
+}
+
+func (h *harness) Delete(cal, id string) { h.server.Delete(cal, id) }
+
+func (h *harness) DeleteOccurrence(cal, series string, start time.Time) {
+	if !h.server.DeleteOccurrence(cal, series, start) {
+		panic("no such occurrence")
+	}
+}
+
+func (h *harness) Live(cal string) []adaptertest.Event {
+	var out []adaptertest.Event
+	for _, e := range h.server.Events(cal) {
+		out = append(out, adaptertest.Event{ID: e.ID, Title: e.Title, Start: e.Start, End: e.End})
+	}
+	return out
+}
+
+func (h *harness) ExpireCursors(cal string) { h.server.ExpireSyncTokens(cal) }
+
+func (h *harness) Requests() int { return h.server.Requests("") }
+
+func (h *harness) Inject(f adaptertest.Fault) func() {
+	rule := fault.Rule{
+		Skip: f.Skip, Times: f.Times, Status: f.Status, RetryAfter: f.RetryAfter, Reset: f.Reset, Truncate: f.Truncate,
+		After: f.After, EmptyPage: f.EmptyPage, NoCursor: f.NoCursor,
+	}
+	if f.Hook != nil {
+		rule.Hook = func(*http.Request) { f.Hook() }
+	}
+	rule.Op = map[adaptertest.Op]string{
+		adaptertest.ListCalendars: "calendarList.list", adaptertest.LookForChanges: "events.list",
+		adaptertest.ReadWindow: "events.list", adaptertest.Create: "events.insert", adaptertest.Update: "events.patch",
+		adaptertest.Delete: "events.delete",
+	}[f.Op]
+	if rule.Op == "events.list" {
+		rule.Match = func(r *http.Request) bool {
+			return (r.URL.Query().Get("singleEvents") == "true") == (f.Op == adaptertest.ReadWindow)
+		}
+	}
+	return h.server.Inject(rule)
+}

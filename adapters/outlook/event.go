@@ -1,0 +1,174 @@
+package outlook
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"slotd/internal/calendar"
+
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
+)
+
+// Our extended properties. The first holds marker and version; the second holds the identity alone, because Graph can
+// only search for whole values.
+const (
+	propertySet      = "{5f1c2d8e-7a34-4b69-9c0d-3e8f6a1b2c47}"
+	markerProperty   = "String " + propertySet + " Name slotd"
+	identityProperty = "String " + propertySet + " Name slotdIdentity"
+	expandMarker     = "singleValueExtendedProperties($filter=id eq '" + markerProperty + "')"
+)
+
+// row is an event as Graph sent it, without the SDK's pointers.
+type row struct {
+	id, etag, identity string
+	marker             string
+	version            uint64
+	kind               string // singleInstance, occurrence, exception, seriesMaster
+	master             string
+	showAs             string // "" when Graph did not say
+	allDay, cancelled  bool
+	declined           bool
+	start, end         moment
+}
+
+// moment is a wall time without offset and the name of its zone.
+type moment struct{ dateTime, zone string }
+
+func rowOf(ev models.Eventable) row {
+	r := row{
+		id: str(ev.GetId()), identity: str(ev.GetTransactionId()), master: str(ev.GetSeriesMasterId()),
+		allDay: yes(ev.GetIsAllDay()), cancelled: yes(ev.GetIsCancelled()),
+		start: momentOf(ev.GetStart()), end: momentOf(ev.GetEnd()),
+	}
+	if etag, ok := ev.GetAdditionalData()["@odata.etag"].(*string); ok {
+		r.etag = str(etag)
+	}
+	if s := ev.GetShowAs(); s != nil {
+		r.showAs = s.String()
+	}
+	if k := ev.GetTypeEscaped(); k != nil {
+		r.kind = k.String()
+	}
+	if s := ev.GetResponseStatus(); s != nil && s.GetResponse() != nil {
+		r.declined = *s.GetResponse() == models.DECLINED_RESPONSETYPE
+	}
+	for _, p := range ev.GetSingleValueExtendedProperties() {
+		if p != nil && strings.EqualFold(str(p.GetId()), markerProperty) {
+			r.marker, r.version = splitMarker(str(p.GetValue()))
+		}
+	}
+	return r
+}
+
+func momentOf(t models.DateTimeTimeZoneable) moment {
+	if t == nil {
+		return moment{}
+	}
+	return moment{str(t.GetDateTime()), str(t.GetTimeZone())}
+}
+
+// joinMarker is the value of our property; splitMarker reads it. A version that cannot be read is 0, none of ours.
+func joinMarker(marker string, version uint64) string {
+	return marker + " v" + strconv.FormatUint(version, 10)
+}
+
+func splitMarker(value string) (marker string, version uint64) {
+	i := strings.LastIndex(value, " v")
+	if i < 0 {
+		return value, 0
+	}
+	version, err := strconv.ParseUint(value[i+2:], 10, 64)
+	if err != nil {
+		return value, 0
+	}
+	return value[:i], version
+}
+
+// stub reports a bare occurrence, of which only the time is known.
+func (r row) stub() bool { return r.kind == "occurrence" && r.showAs == "" && r.master != "" }
+
+// event applies the busy rules; keep is false for a row that is no event of the calendar: a cancelled meeting, or a
+// series as such, whose times are those of its first occurrence. loc is the zone of all-day events.
+func (r row) event(window calendar.Interval, loc *time.Location, allDayBusy bool) (e calendar.Event, keep bool) {
+	if r.cancelled || r.kind == "seriesMaster" {
+		return calendar.Event{}, false
+	}
+	busy := r.busy(allDayBusy)
+	span, ok := r.interval(loc)
+	switch {
+	case !ok:
+		span = window // a time that cannot be understood: unknown is not free
+	case span.End == span.Start:
+		busy = false
+	case span.End < span.Start:
+		span.End = span.Start + 60
+	}
+	return calendar.Event{
+		ID: r.id, Identity: r.identity, ETag: r.etag, Interval: span, Busy: busy, Marker: r.marker,
+		Recurring: r.master != "",
+	}, true
+}
+
+// busy tells whether the event blocks its time. Tentative, unknown and missing states block.
+func (r row) busy(allDayBusy bool) bool {
+	switch {
+	case r.declined:
+		return false
+	case r.showAs == models.FREE_FREEBUSYSTATUS.String():
+		return r.allDay && allDayBusy
+	}
+	return r.showAs != models.WORKINGELSEWHERE_FREEBUSYSTATUS.String()
+}
+
+// interval returns the time of the event, ok false when it cannot be understood. Graph labels the midnights of an
+// all-day event with whatever zone was asked for, without converting them: they are dates in the mailbox's own zone.
+func (r row) interval(loc *time.Location) (span calendar.Interval, ok bool) {
+	read := moment.instant
+	if r.allDay && loc != nil {
+		read = func(m moment) (time.Time, bool) { return m.day(loc) }
+	}
+	start, ok1 := read(r.start)
+	end, ok2 := read(r.end)
+	return calendar.Between(start, end), ok1 && ok2
+}
+
+func (m moment) instant() (time.Time, bool) {
+	if t, err := time.Parse(time.RFC3339, m.dateTime); err == nil {
+		return t, true
+	}
+	loc, err := location("", m.zone)
+	if err != nil {
+		return time.Time{}, false
+	}
+	t, err := time.ParseInLocation("2006-01-02T15:04:05", m.dateTime, loc) // takes Graph's seven decimals too
+	return t, err == nil
+}
+
+func (m moment) day(loc *time.Location) (time.Time, bool) {
+	date, _, _ := strings.Cut(m.dateTime, "T")
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return dayStart(t, loc), true
+}
+
+// dayStart returns the first existing instant of a date in loc. The date is given as midnight UTC. Where clocks go
+// forward at midnight the day begins at one o'clock; where they go back over midnight it begins at the first of the
+// two.
+func dayStart(date time.Time, loc *time.Location) time.Time {
+	t := date.Add(-36 * time.Hour).In(loc) // before the date in every zone
+	for {
+		_, offset := t.Zone()
+		_, end := t.ZoneBounds()
+		midnight := date.Add(-time.Duration(offset) * time.Second)
+		if midnight.Before(t) {
+			midnight = t // skipped by the change that begins this period
+		}
+		if end.IsZero() || midnight.Before(end) {
+			return midnight
+		}
+		t = end
+	}
+}

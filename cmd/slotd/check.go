@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"slotd/internal/daemon"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration: every fault in one run, with its line",
+		Long: `Check reads the configuration, the Flow that it names and the secrets that it refers to, and reports every fault
+in one run. It talks to nobody. Exit code 0: all is well; 2: something must be mended.`,
+		Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.load()
+			if err != nil {
+				return err
+			}
+			_, flowErr := daemon.LoadFlow(cfg)
+			secretErr := cfg.CheckSecrets()
+			var keyErr error
+			if secretErr == nil {
+				_, keyErr = daemon.LoadKeys(cfg)
+			}
+			if err := errors.Join(flowErr, secretErr, keyErr); err != nil {
+				return usageError{err}
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is fine: %d accounts, %d departments, %d services, %d resources.\n",
+				a.configPath, len(cfg.Accounts), len(cfg.Departments), len(cfg.Services), len(cfg.Resources))
+			return err
+		},
+	}
+}

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"slotd/internal/calendar"
+	"slotd/internal/config"
+	"slotd/internal/daemon"
+	"slotd/internal/emulator/google"
+	"slotd/internal/emulator/graph"
+	"slotd/internal/emulator/page"
+	"slotd/internal/emulator/whatsapp"
+	"slotd/internal/flow"
+)
+
+// The clinic of the demo: a doctor who lives in Google Calendar and one who lives in Outlook.
+const (
+	clinicName   = "Harbour Clinic"
+	clinicZone   = "Europe/Berlin"
+	googleUser   = "adams@clinic.example"
+	outlookUser  = "baker@clinic.example"
+	googleCal    = "adams@clinic.example"
+	outlookCal   = "AAMkAGBakerCalendar="
+	demoSecret   = "demo-app-secret"
+	demoPoll     = time.Second
+	demoCustomer = "Sam Rivers"
+	demoPhone    = "490000000000"
+)
+
+const pageHeaderTimeout = 5 * time.Second
+
+const clinicConfig = `
+[server]
+listen = "127.0.0.1:0"
+admin = "127.0.0.1:0"
+
+[whatsapp]
+app_secret_file = "secrets/app_secret"
+private_key_files = ["secrets/flow_key.pem"]
+
+[business]
+name = "` + clinicName + `"
+phone = "+49 000 000000"
+zone = "` + clinicZone + `"
+horizon = "21d"
+notice = "30m"
+event_title = "{service}: {name}"
+event_body = "Booked over WhatsApp, reference {reference}\n{phone}\n{notes}"
+
+[freshness]
+poll = "` + "%[1]s" + `"
+
+[[account]]
+name = "google"
+provider = "google"
+client_id = %[2]q
+client_secret_file = "secrets/google_client_secret"
+refresh_token_file = "secrets/google_refresh_token"
+api_url = "%[3]s/calendar/v3/"
+auth_url = "%[3]s/o/oauth2/v2/auth"
+token_url = "%[3]s/token"
+
+[[account]]
+name = "outlook"
+provider = "outlook"
+client_id = %[4]q
+client_secret_file = "secrets/outlook_client_secret"
+refresh_token_file = "secrets/outlook_refresh_token"
+api_url = "%[5]s/v1.0"
+auth_url = "%[5]s/oauth2/v2.0/authorize"
+token_url = "%[5]s/oauth2/v2.0/token"
+
+[[department]]
+id = "general"
+title = "General practice"
+
+[[department]]
+id = "cardiology"
+title = "Cardiology"
+
+[[service]]
+id = "consultation"
+title = "Consultation"
+duration = "30m"
+grid = "30m"
+
+[[service]]
+id = "checkup"
+title = "Check-up"
+duration = "45m"
+grid = "15m"
+
+[[resource]]
+id = "adams"
+title = "Dr. Adams"
+departments = ["general"]
+hours = { mon-fri = ["09:00-12:00", "13:00-17:00"] }
+book_into = "google/` + googleCal + `"
+
+[[resource]]
+id = "baker"
+title = "Dr. Baker"
+departments = ["general", "cardiology"]
+hours = { mon-thu = ["08:30-12:30", "14:00-18:00"], fri = ["08:30-12:30"] }
+book_into = "outlook/` + outlookCal + `"
+`
+
+// clinic is the world outside slotd: both providers, with the calendars of the two doctors, on loopback ports.
+type clinic struct {
+	google     *google.Server
+	graph      *graph.Server
+	googleURL  string
+	outlookURL string
+	servers    []*http.Server
+}
+
+func newClinic() (*clinic, error) {
+	c := &clinic{google: google.New(google.Options{}), graph: graph.New(graph.Options{})}
+	c.google.AddAccount(googleUser)
+	c.google.AddCalendar(googleUser, googleCal, "Dr. Adams", clinicZone)
+	c.graph.AddAccount(outlookUser)
+	c.graph.AddCalendar(outlookUser, outlookCal, "Calendar", clinicZone)
+	var err error
+	if c.googleURL, err = c.serve(c.google.Handler()); err != nil {
+		return nil, err
+	}
+	if c.outlookURL, err = c.serve(c.graph.Handler()); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, c.fill(time.Now())
+}
+
+// serve serves a provider on a port of its own and returns its URL.
+func (c *clinic) serve(h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("serve an emulated provider: %w", err)
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: pageHeaderTimeout}
+	c.servers = append(c.servers, srv)
+	go func() { _ = srv.Serve(l) }() // ends with close
+	return "http://" + l.Addr().String(), nil
+}
+
+func (c *clinic) close() {
+	for _, s := range c.servers {
+		_ = s.Close()
+	}
+}
+
+// fill gives both doctors a working week of their own around now.
+func (c *clinic) fill(now time.Time) error {
+	zone, err := time.LoadLocation(clinicZone)
+	if err != nil {
+		return err
+	}
+	at := func(day, hour, minute int) time.Time {
+		y, m, d := now.In(zone).Date()
+		monday := d - (int(now.In(zone).Weekday())+6)%7
+		return time.Date(y, m, monday+day, hour, minute, 0, 0, zone)
+	}
+	for week := range 4 {
+		day := week * 7
+		c.google.Put(googleCal, google.Event{Title: "Ward round", Start: at(day, 9, 0), End: at(day, 10, 30)})
+		c.google.Put(googleCal, google.Event{Title: "Surgery", Start: at(day+2, 13, 0), End: at(day+2, 16, 0)})
+		c.google.Put(googleCal, google.Event{Title: "Home office (free)", Start: at(day+3, 9, 0), End: at(day+3, 12, 0), Transparent: true})
+		c.graph.Put(outlookCal, graph.Event{Title: "Team meeting", Start: at(day+1, 8, 30), End: at(day+1, 10, 0), ShowAs: "busy"})
+		c.graph.Put(outlookCal, graph.Event{Title: "Echo lab", Start: at(day+3, 14, 0), End: at(day+3, 17, 0), ShowAs: "busy"})
+	}
+	return nil
+}
+
+// demo is the clinic with a slotd of its own.
+type demo struct {
+	clinic  *clinic
+	running daemon.Running
+	key     *rsa.PublicKey
+}
+
+// configure writes a config directory as a person would, and loads it.
+func (d *demo) configure(ctx context.Context, dir string) (*config.Config, error) {
+	secrets := filepath.Join(dir, "secrets")
+	if err := os.Mkdir(secrets, 0o700); err != nil {
+		return nil, err
+	}
+	g, o := d.clinic.google.AddAccount(googleUser), d.clinic.graph.AddAccount(outlookUser)
+	for name, value := range map[string]string{
+		"app_secret": demoSecret, "google_client_secret": g.ClientSecret, "google_refresh_token": g.RefreshToken,
+		"outlook_client_secret": o.ClientSecret, "outlook_refresh_token": o.RefreshToken,
+	} {
+		if err := writeNew(filepath.Join(secrets, name), []byte(value), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	text := fmt.Sprintf(clinicConfig, demoPoll, g.ClientID, d.clinic.googleURL, o.ClientID, d.clinic.outlookURL)
+	path := filepath.Join(dir, "slotd.toml")
+	if err := writeNew(path, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := createStore(ctx, cfg.Store.Path); err != nil {
+		return nil, err
+	}
+	if err := createKey(keyFile(cfg)); err != nil {
+		return nil, err
+	}
+	public, err := os.ReadFile(keyFile(cfg) + ".pub")
+	if err != nil {
+		return nil, err
+	}
+	d.key, err = flow.ParsePublicKey(public)
+	return cfg, err
+}
+
+// proxy stands for Meta: it alone adds the signature.
+func (d *demo) proxy() *whatsapp.Proxy {
+	return &whatsapp.Proxy{Endpoint: "http://" + d.running.Public.String() + "/flow", AppSecret: []byte(demoSecret)}
+}
+
+// phone returns a customer's phone with a fresh message.
+func (d *demo) phone(ctx context.Context) (*whatsapp.Phone, error) {
+	token, err := d.running.Desk.NewToken(ctx, demoPhone, "")
+	if err != nil {
+		return nil, err
+	}
+	return whatsapp.NewPhone(whatsapp.Options{
+		FlowJSON: flow.Builtin(), PublicKey: d.key, Send: d.proxy().Forward, FlowToken: token,
+		FlowTokenSignature: d.proxy().SignToken(token),
+	})
+}
+
+// page returns the handler of the demo's page.
+func (d *demo) page() (http.Handler, error) {
+	return page.New(page.Config{
+		Business: clinicName, FlowJSON: flow.Builtin(),
+		PublicKey: func() []byte { return flow.PublicKeyPEM(d.key) },
+		Proxy:     d.proxy(),
+		NewToken: func(ctx context.Context) (string, error) {
+			return d.running.Desk.NewToken(ctx, demoPhone, "")
+		},
+		Calendars: []page.Calendar{&googleDiary{d.clinic.google}, &outlookDiary{d.clinic.graph}},
+		Changed:   d.changes,
+		Freshness: func() map[string]time.Time {
+			return map[string]time.Time{
+				googleKey:  d.running.Checked(calendar.ID("google/" + googleCal)),
+				outlookKey: d.running.Checked(calendar.ID("outlook/" + outlookCal)),
+			}
+		},
+	})
+}
+
+// changes fires when a calendar changed, until ctx ends.
+func (d *demo) changes(ctx context.Context) <-chan struct{} {
+	out := make(chan struct{}, 1)
+	go func() {
+		for {
+			g, o := d.clinic.google.Changed(), d.clinic.graph.Changed()
+			select {
+			case <-g:
+			case <-o:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case out <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return out
+}
+
+// The keys of the calendars on the page.
+const (
+	googleKey  = "adams"
+	outlookKey = "baker"
+)
+
+var errNoEvent = errors.New("there is no such event")
+
+// googleDiary shows and edits Dr. Adams's calendar on the page.
+type googleDiary struct{ s *google.Server }
+
+func (g *googleDiary) Info() page.Info {
+	return page.Info{Key: googleKey, Provider: "Google", Title: "Dr. Adams", Owner: googleUser, Zone: clinicZone}
+}
+
+func (g *googleDiary) Events(from, to time.Time) []page.Event {
+	var out []page.Event
+	for _, e := range g.s.Occurrences(googleCal, from, to) {
+		out = append(out, page.Event{
+			ID: e.ID, Title: e.Title, Start: e.Start, End: e.End, AllDay: e.AllDay, Busy: e.Blocks(),
+			Ours: e.Private["slotd"] != "",
+		})
+	}
+	return out
+}
+
+func (g *googleDiary) Draw(title string, start, end time.Time, busy bool) (string, error) {
+	return g.s.Put(googleCal, google.Event{Title: title, Start: start, End: end, Transparent: !busy}), nil
+}
+
+func (g *googleDiary) SetBusy(id string, busy bool) error {
+	e, ok := g.s.Find(googleCal, id)
+	if !ok || e.Status == google.Cancelled {
+		return errNoEvent
+	}
+	e.Transparent = !busy
+	g.s.Put(googleCal, e)
+	return nil
+}
+
+func (g *googleDiary) Erase(id string) error { g.s.Delete(googleCal, id); return nil }
+
+// outlookDiary shows and edits Dr. Baker's calendar on the page.
+type outlookDiary struct{ s *graph.Server }
+
+func (o *outlookDiary) Info() page.Info {
+	return page.Info{Key: outlookKey, Provider: "Outlook", Title: "Dr. Baker", Owner: outlookUser, Zone: clinicZone}
+}
+
+func (o *outlookDiary) Events(from, to time.Time) []page.Event {
+	var out []page.Event
+	for _, e := range o.s.Occurrences(outlookCal, from, to) {
+		out = append(out, page.Event{
+			ID: e.ID, Title: e.Title, Start: e.Start, End: e.End, AllDay: e.AllDay, Busy: e.Blocks(), Ours: outlookMarker(e) != "",
+		})
+	}
+	return out
+}
+
+func (o *outlookDiary) Draw(title string, start, end time.Time, busy bool) (string, error) {
+	return o.s.Put(outlookCal, graph.Event{Title: title, Start: start, End: end, ShowAs: showAs(busy)}), nil
+}
+
+func (o *outlookDiary) SetBusy(id string, busy bool) error {
+	e, ok := o.s.Find(outlookCal, id)
+	if !ok {
+		return errNoEvent
+	}
+	e.ShowAs = showAs(busy)
+	o.s.Put(outlookCal, e)
+	return nil
+}
+
+func (o *outlookDiary) Erase(id string) error { o.s.Delete(outlookCal, id); return nil }
+
+func showAs(busy bool) string {
+	if busy {
+		return "busy"
+	}
+	return "free"
+}
+
+// outlookMarker returns the value of slotd's extended property of an event, "" without one.
+func outlookMarker(e graph.Event) string {
+	for id, value := range e.Properties {
+		if strings.HasSuffix(id, "Name slotd") {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,84 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxRedirects bounds redirects within the API host.
+const maxRedirects = 5
+
+// transport adds the bearer token, to requests for the API host only.
+type transport struct {
+	account *Account
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.send(req)
+	if err != nil && req.Body != nil {
+		req.Body.Close() // a RoundTripper must; closing it twice is harmless
+	}
+	return resp, err
+}
+
+func (t *transport) send(req *http.Request) (*http.Response, error) {
+	a := t.account
+	if !sameOrigin(req.URL, a.api) {
+		return nil, a.foreignHost(req.URL)
+	}
+	token, err := a.accessToken(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := req.Clone(req.Context())
+	out.Header.Set("Authorization", "Bearer "+token)
+	resp, err := a.base().RoundTrip(out)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		a.drop(token)
+	}
+	return resp, err
+}
+
+// base returns the transport that carries the requests.
+func (a *Account) base() http.RoundTripper {
+	if a.cfg.HTTP.Transport != nil {
+		return a.cfg.HTTP.Transport
+	}
+	return http.DefaultTransport
+}
+
+// checkRedirect keeps redirects on the API host. The transport would refuse another host too; here the error comes
+// before the request is prepared.
+func (a *Account) checkRedirect(req *http.Request, via []*http.Request) error {
+	if !sameOrigin(req.URL, a.api) {
+		return a.foreignHost(req.URL)
+	}
+	if len(via) > maxRedirects {
+		return errors.New("too many redirects")
+	}
+	return nil
+}
+
+func (a *Account) foreignHost(u *url.URL) error {
+	return fmt.Errorf("account %q: refused to send its token to %s://%s: the account's host is %s", a.cfg.Name, u.Scheme,
+		u.Host, a.api.Host)
+}
+
+// sameOrigin compares scheme, host and port.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}

@@ -1,0 +1,249 @@
+// Package admin is what the operator's own commands ask the running daemon: its status, its bookings and what can be
+// booked. It is served on the admin address, which must never be public: answers hold the names of customers.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/internal/desk"
+	"slotd/store"
+)
+
+// Status is the state of a running daemon. It names no customer.
+type Status struct {
+	Version   string     `json:"version"`
+	Started   time.Time  `json:"started"`
+	Now       time.Time  `json:"now"`
+	Calendars []Calendar `json:"calendars"`
+	Accounts  []Account  `json:"accounts"`
+	Outbox    Outbox     `json:"outbox"`
+	// Attention are the coming bookings that need a person.
+	Attention []Attention `json:"attention"`
+	// Problems says in sentences what is wrong; empty when all is well.
+	Problems []string `json:"problems"`
+}
+
+// Calendar is the state of one mirror.
+type Calendar struct {
+	ID calendar.ID `json:"id"`
+	// Checked is when the provider last confirmed the mirror; absent when it never did.
+	Checked *time.Time `json:"checked,omitempty"`
+	AgeS    float64    `json:"age_seconds"`
+	// Fresh reports whether the mirror is young enough to be answered from.
+	Fresh    bool       `json:"fresh"`
+	From     *time.Time `json:"from,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+	Events   int        `json:"events"`
+	Failures int        `json:"failures"`
+	Error    string     `json:"error,omitempty"`
+}
+
+// Account is the state of one account's token.
+type Account struct {
+	Name     string `json:"name"`
+	Provider string `json:"provider"`
+	State    string `json:"state"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Outbox is how far the providers are behind us.
+type Outbox struct {
+	Waiting int        `json:"waiting"`
+	Oldest  *time.Time `json:"oldest,omitempty"`
+	Errors  []string   `json:"errors,omitempty"`
+}
+
+// Attention is a booking that needs a person.
+type Attention struct {
+	Booking   string    `json:"booking"`
+	Reference string    `json:"reference"`
+	Start     time.Time `json:"start"`
+	Why       string    `json:"why"`
+}
+
+// Slots is the answer to "what can be booked".
+type Slots struct {
+	Choice desk.Choice `json:"choice"`
+	Zone   string      `json:"zone"`
+	Days   []Day       `json:"days"`
+}
+
+// Day is a day with its free start times.
+type Day struct {
+	Date  string   `json:"date"`
+	Slots []string `json:"slots"` // RFC 3339 with the offset of the business's zone
+}
+
+// Booking is a booking as it is listed to the operator.
+type Booking struct {
+	ID        string    `json:"id"`
+	Reference string    `json:"reference"`
+	Status    string    `json:"status"`
+	Version   uint64    `json:"version"`
+	Start     time.Time `json:"start"`
+	End       time.Time `json:"end"`
+	Service   string    `json:"service"`
+	Name      string    `json:"name,omitempty"`
+	Conflict  bool      `json:"conflict,omitempty"`
+	// NeedsPerson says why somebody must look at it.
+	NeedsPerson string      `json:"needs_person,omitempty"`
+	Placements  []Placement `json:"placements"`
+}
+
+// Placement is a booking's event in one calendar.
+type Placement struct {
+	Resource string      `json:"resource"`
+	Calendar calendar.ID `json:"calendar"`
+	Status   string      `json:"status"`
+	Event    string      `json:"event,omitempty"`
+	Reason   string      `json:"reason,omitempty"`
+}
+
+// Config is what Handler needs.
+type Config struct {
+	Desk   *desk.Desk
+	Store  *store.Store
+	Status func(context.Context) (Status, error)
+	Log    *slog.Logger
+	Now    func() time.Time
+}
+
+// Handler returns the routes of the admin address.
+func Handler(cfg Config) http.Handler {
+	a := &api{cfg}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/status", serve(a, a.status))
+	mux.HandleFunc("GET /api/slots", serve(a, a.slots))
+	mux.HandleFunc("GET /api/bookings", serve(a, a.bookings))
+	return mux
+}
+
+type api struct {
+	cfg Config
+}
+
+// badRequest is an error whose text is for the caller.
+type badRequest struct{ error }
+
+// serve answers with the JSON of what fn returns.
+func serve[T any](a *api, fn func(*http.Request) (T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		out, err := fn(r)
+		var bad badRequest
+		switch {
+		case errors.As(err, &bad):
+			http.Error(w, bad.Error(), http.StatusBadRequest)
+			return
+		case err != nil:
+			a.cfg.Log.Error("admin request failed", "path", r.URL.Path, "error", err)
+			http.Error(w, "internal error; see the log", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(out)
+	}
+}
+
+func (a *api) status(r *http.Request) (Status, error) { return a.cfg.Status(r.Context()) }
+
+// slots lists the free times of a choice on one day, or on every day of the horizon.
+func (a *api) slots(r *http.Request) (Slots, error) {
+	q := r.URL.Query()
+	choice, err := a.cfg.Desk.Resolve(desk.Choice{
+		Department: q.Get("department"), Service: q.Get("service"), Resource: q.Get("resource"),
+	})
+	if err != nil {
+		return Slots{}, badRequest{err}
+	}
+	out := Slots{Choice: choice, Zone: a.cfg.Desk.Zone().String(), Days: []Day{}}
+	var dates []calendar.Date
+	if date := q.Get("date"); date != "" {
+		d, err := calendar.ParseDate(date)
+		if err != nil {
+			return Slots{}, badRequest{err}
+		}
+		dates = []calendar.Date{d}
+	} else if dates, err = a.cfg.Desk.Days(r.Context(), choice); err != nil {
+		return Slots{}, err
+	}
+	for _, d := range dates {
+		starts, err := a.cfg.Desk.Slots(r.Context(), choice, d)
+		if err != nil {
+			return Slots{}, err
+		}
+		day := Day{Date: d.String(), Slots: []string{}}
+		for _, s := range starts {
+			day.Slots = append(day.Slots, time.Unix(s, 0).In(a.cfg.Desk.Zone()).Format(time.RFC3339))
+		}
+		out.Days = append(out.Days, day)
+	}
+	return out, nil
+}
+
+// maxBookings bounds one list.
+const maxBookings = 10_000
+
+// bookings lists the bookings that start on the days from and until, by default from yesterday on.
+func (a *api) bookings(r *http.Request) ([]Booking, error) {
+	q := r.URL.Query()
+	now := a.cfg.Now()
+	from, until := now.AddDate(0, 0, -1), now.AddDate(10, 0, 0)
+	for _, bound := range []struct {
+		key string
+		at  *time.Time
+	}{{"from", &from}, {"until", &until}} {
+		if s := q.Get(bound.key); s != "" {
+			d, err := calendar.ParseDate(s)
+			if err != nil {
+				return nil, badRequest{err}
+			}
+			*bound.at = d.Interval(time.UTC).StartTime()
+		}
+	}
+	out := []Booking{}
+	err := a.cfg.Store.View(r.Context(), func(r *store.Reader) error {
+		ids, err := r.BookingIDs(from, until, maxBookings)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			b, err := r.Booking(id)
+			if err != nil {
+				return err
+			}
+			if b == nil {
+				continue // the index is only a hint
+			}
+			p, err := r.Person(id)
+			if err != nil {
+				return err
+			}
+			out = append(out, listed(b, p, now))
+		}
+		return nil
+	})
+	return out, err
+}
+
+func listed(b *booking.Booking, p booking.Person, now time.Time) Booking {
+	out := Booking{
+		ID: b.ID, Reference: b.Reference, Status: string(b.Status), Version: b.Version, Start: b.StartTime(),
+		End: b.EndTime(), Service: b.Service, Name: p.Name, Conflict: b.Conflict, NeedsPerson: b.NeedsPerson(now),
+	}
+	for _, pl := range b.Placements {
+		out.Placements = append(out.Placements, Placement{
+			Resource: pl.Resource, Calendar: pl.Calendar, Status: string(pl.Status), Event: pl.Event.ID, Reason: pl.Reason,
+		})
+	}
+	return out
+}

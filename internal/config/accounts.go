@@ -1,0 +1,152 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// provider is what an account has when the file does not say otherwise.
+type provider struct {
+	api, auth, token       string
+	scopes                 []string
+	concurrency, perMinute int
+}
+
+// The request limits stay below what the providers document: Google 600 a minute and user; Outlook four at a time and
+// 10,000 in ten minutes for an application and a mailbox.
+var providers = map[string]provider{
+	Google: {
+		api:   "https://www.googleapis.com/calendar/v3/",
+		auth:  "https://accounts.google.com/o/oauth2/v2/auth",
+		token: "https://oauth2.googleapis.com/token",
+		scopes: []string{
+			"https://www.googleapis.com/auth/calendar.events",
+			"https://www.googleapis.com/auth/calendar.calendarlist.readonly",
+		},
+		concurrency: 8, perMinute: 500,
+	},
+	Outlook: {
+		api:         "https://graph.microsoft.com/v1.0",
+		auth:        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
+		token:       "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+		scopes:      []string{"Calendars.ReadWrite", "MailboxSettings.Read", "User.Read", "offline_access"},
+		concurrency: 3, perMinute: 600,
+	},
+}
+
+func (d *decoder) accounts(records []*table, zone *time.Location, refs *references) []Account {
+	out := make([]Account, 0, len(records))
+	for _, t := range records {
+		a := d.account(t, zone, refs)
+		for _, c := range t.records("calendar") {
+			a.Calendars = append(a.Calendars, d.accountCalendar(c, a.Name, refs))
+		}
+		t.done()
+		out = append(out, a)
+	}
+	return out
+}
+
+func (d *decoder) account(t *table, zone *time.Location, refs *references) Account {
+	a := Account{Name: t.id("name", "account", refs.accounts.lines()), ClientSecret: t.secret("client_secret"),
+		RefreshToken: t.secret("refresh_token")}
+	t.required("provider", Google)
+	a.Provider = t.oneOf("provider", Google, Outlook)
+	p := providers[a.Provider]
+	a.ClientID = t.required("client_id", "…")
+	a.Grant = t.oneOf("grant", RefreshToken, ClientCredentials)
+	a.User = t.str("user", "")
+	a.Tenant = t.str("tenant", "common")
+	d.outlookOnly(t, &a)
+	d.grant(t, a)
+	for _, s := range t.names("scopes") {
+		a.Scopes = append(a.Scopes, s.text)
+	}
+	if len(a.Scopes) == 0 && a.Grant == RefreshToken {
+		a.Scopes = slices.Clone(p.scopes)
+	}
+	a.APIURL = strings.TrimRight(t.url("api_url", p.api), "/")
+	if a.Provider == Google {
+		a.APIURL += "/"
+	}
+	a.AuthURL = t.url("auth_url", strings.ReplaceAll(p.auth, "{tenant}", a.Tenant))
+	a.TokenURL = t.url("token_url", strings.ReplaceAll(p.token, "{tenant}", a.Tenant))
+	if a.Provider == Google {
+		a.Tenant = ""
+	}
+	a.Zone = t.zone("zone", zone)
+	a.Concurrency = t.integer("concurrency", p.concurrency, 100)
+	a.PerMinute = t.integer("per_minute", p.perMinute, 100_000)
+	return a
+}
+
+// outlookOnly checks what has a meaning at Microsoft only.
+func (d *decoder) outlookOnly(t *table, a *Account) {
+	if a.Provider == Google {
+		for _, key := range []string{"user", "tenant"} {
+			if t.node.values[key] != nil {
+				t.bad(key, "is for outlook only: remove it")
+			}
+		}
+		if a.Grant == ClientCredentials {
+			t.bad("grant", `must be "refresh_token" for google`)
+		}
+		return
+	}
+	if strings.ContainsFunc(a.Tenant, notTenant) || a.Tenant == "" {
+		t.bad("tenant", `must be "common", "organizations", "consumers", a domain or a GUID`)
+		a.Tenant = "common"
+	}
+	if strings.ContainsAny(a.User, "/?# ") {
+		t.bad("user", "must be a user's id or principal name")
+	}
+}
+
+// notTenant keeps the tenant from changing the URL that it becomes a part of.
+func notTenant(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
+}
+
+// grant checks that an application's own grant has what it needs.
+func (d *decoder) grant(t *table, a Account) {
+	if a.Grant != ClientCredentials || a.Provider != Outlook {
+		return
+	}
+	if a.RefreshToken.Set() {
+		t.d.fault(t.line("grant"), t.place, "grant client_credentials uses no refresh token: remove one of them")
+	}
+	if !t.given("client_secret", "_file", "_env", "_credential") {
+		t.bad("grant", "client_credentials needs a client secret: write client_secret_file")
+	}
+	if a.User == "" {
+		t.bad("grant", `client_credentials needs user: write the mailbox, user = "desk@clinic.example"`)
+	}
+	if slices.Contains([]string{"common", "organizations", "consumers"}, a.Tenant) {
+		t.bad(cmp.Or(t.has("tenant"), "grant"), `client_credentials needs the tenant's domain or GUID, not %q`, a.Tenant)
+	}
+}
+
+// has returns the key when the table holds it.
+func (t *table) has(key string) string {
+	if t.node.values[key] == nil {
+		return ""
+	}
+	return key
+}
+
+func (d *decoder) accountCalendar(t *table, account string, refs *references) AccountCalendar {
+	c := AccountCalendar{ID: t.required("id", "primary"), AllDay: t.oneOf("all_day", AllDayAsMarked, AllDayBusy)}
+	t.done()
+	if v := t.node.values["id"]; v == nil || v.kind != kindString || c.ID == "" || account == "" {
+		return c
+	}
+	id := account + "/" + c.ID
+	if line, ok := refs.calendars.lines()[id]; ok {
+		t.bad("id", "is used already on line %d", line)
+	} else {
+		refs.calendars.lines()[id] = t.line("id")
+	}
+	return c
+}

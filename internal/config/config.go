@@ -1,0 +1,198 @@
+// Package config reads slotd's one TOML file. It promises three things: every fault of a file is reported in one run,
+// each with its line, its place and how to mend it; a [Config] that comes without an error is complete (defaults filled
+// in, references resolved, paths made absolute or relative to the working directory); and no secret is ever held in it,
+// only where the secret is to be read.
+//
+// The file is strict: an unknown key is a fault. Relative paths in the file are relative to the file's own directory.
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+)
+
+// Config is the whole of a valid configuration file.
+type Config struct {
+	// Path is the file's path as it was given.
+	Path string
+
+	Server      Server
+	Store       Store
+	WhatsApp    WhatsApp
+	Business    Business
+	Freshness   Freshness
+	Flow        Flow
+	Accounts    []Account
+	Departments []booking.Department
+	Services    []booking.Service
+	Resources   []booking.Resource
+}
+
+// Server says where the daemon listens.
+type Server struct {
+	// Listen is the host:port of the public routes.
+	Listen string
+	// Admin is the host:port, or "unix:" and a path, of the private routes: status page, metrics, and what the other
+	// commands ask the daemon.
+	Admin string
+	// PublicURL is how the internet reaches Listen, without a trailing slash; "" when it was not given.
+	PublicURL string
+}
+
+// Store says where the database is.
+type Store struct {
+	Path string
+}
+
+// WhatsApp holds the secrets of the Flow endpoint.
+type WhatsApp struct {
+	// AppSecrets verify the signature of requests. Any of them may match, so that a secret can be rotated.
+	AppSecrets []Secret
+	// PrivateKeys decrypt requests, the newest first.
+	PrivateKeys []Secret
+	// AcceptForeignTokens lets flow tokens book that another tool made.
+	AcceptForeignTokens bool
+}
+
+// Business is what holds for the whole business.
+type Business struct {
+	// Name and Phone are shown to customers; Phone may be "".
+	Name, Phone string
+	// Zone is the IANA zone of the business, never nil.
+	Zone *time.Location
+	// Horizon is how far ahead slots are offered.
+	Horizon time.Duration
+	// Notice is the least time from now to the start of a slot.
+	Notice time.Duration
+	// EventTitle and EventBody are what is written into a calendar. They may hold the placeholders of [Placeholders].
+	EventTitle, EventBody string
+}
+
+// Freshness is the policy of how old the mirror may be.
+type Freshness struct {
+	// Poll is the time between two questions to a provider about one calendar.
+	Poll time.Duration
+	// ServeWithin is the age from which a calendar's resources are hidden.
+	ServeWithin time.Duration
+}
+
+// Flow says which Flow is served, and what it chooses where it shows no choice.
+type Flow struct {
+	// File is the path of the Flow JSON; "" means the built-in Flow.
+	File string
+	// ScreenTTL is the age from which a screen is answered with itself and fresh data.
+	ScreenTTL time.Duration
+	// TokenTTL is how long a flow token can be used.
+	TokenTTL time.Duration
+	// Bind maps the names of a Flow file to slotd's well-known names.
+	Bind map[string]string
+	// Department, Service and Resource are the ids used when the Flow has no such choice; "" means none. Resource may be
+	// [AnyResource].
+	Department, Service, Resource string
+}
+
+// AnyResource is the reserved id by which a customer or a Flow asks for whichever resource is free.
+const AnyResource = "any"
+
+// The providers of an [Account].
+const (
+	Google  = "google"
+	Outlook = "outlook"
+)
+
+// The grants of an [Account].
+const (
+	RefreshToken      = "refresh_token"
+	ClientCredentials = "client_credentials"
+)
+
+// Account is one OAuth identity at a provider.
+type Account struct {
+	Name     string
+	Provider string // Google or Outlook
+	// User is the mailbox whose calendars are meant; "" means the one that signed in. Outlook only.
+	User string
+	// Grant is RefreshToken or ClientCredentials.
+	Grant    string
+	ClientID string
+	// ClientSecret is unset for a public client.
+	ClientSecret Secret
+	// RefreshToken is unset where the token came from the connect command; then the store has it.
+	RefreshToken Secret
+	// Scopes are what is asked for. They are empty for ClientCredentials unless the file names some.
+	Scopes []string
+	// Tenant is the directory at Microsoft: "common", "organizations", "consumers", a domain or a GUID. Outlook only.
+	Tenant string
+	// APIURL, AuthURL and TokenURL are absolute URLs, the provider's own unless the file overrides them. Google's
+	// APIURL ends with a slash, Outlook's does not.
+	APIURL, AuthURL, TokenURL string
+	// Zone is assumed where a calendar does not say its own; never nil.
+	Zone      *time.Location
+	Calendars []AccountCalendar
+	// Concurrency and PerMinute bound the requests of the account.
+	Concurrency, PerMinute int
+}
+
+// The ways to treat an all-day event.
+const (
+	AllDayAsMarked = "as_marked" // as the person marked it: free or busy
+	AllDayBusy     = "busy"      // always busy, whatever the mark
+)
+
+// AccountCalendar is what the file says of one calendar of an account.
+type AccountCalendar struct {
+	// ID is the provider's own id.
+	ID string
+	// AllDay is AllDayAsMarked or AllDayBusy.
+	AllDay string
+}
+
+// Account returns the account of that name.
+func (c *Config) Account(name string) (Account, bool) {
+	for _, a := range c.Accounts {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Account{}, false
+}
+
+// AllDay returns how all-day events of a calendar are treated: AllDayAsMarked unless the file says otherwise.
+func (c *Config) AllDay(id calendar.ID) string {
+	a, _ := c.Account(id.Account())
+	for _, ac := range a.Calendars {
+		if ac.ID == id.Calendar() {
+			return ac.AllDay
+		}
+	}
+	return AllDayAsMarked
+}
+
+// Load reads and parses the file at path. An error about the file's content is a [Faults].
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse parses the content of a configuration file. The path names the file in faults, and its directory is what
+// relative paths start from. The file itself is not read. The error, if any, is a [Faults].
+func Parse(path string, data []byte) (*Config, error) {
+	root, faults := readTree(path, data)
+	if root == nil {
+		return nil, faults
+	}
+	d := &decoder{path: path, dir: filepath.Dir(path), faults: faults, known: map[string][]string{}}
+	cfg := d.config(root)
+	if len(d.faults) > 0 {
+		return nil, d.faults.sorted()
+	}
+	return cfg, nil
+}

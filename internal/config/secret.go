@@ -1,0 +1,133 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ErrNoSecret is returned when a [Secret] that refers to nothing is read.
+var ErrNoSecret = errors.New("no secret is configured")
+
+// Secret refers to a secret: a file, an environment variable, or a systemd credential. At most one field is set. It
+// never holds the secret itself, so it may be printed and logged. The secret is read each time that it is used, so that
+// a changed file takes effect.
+type Secret struct {
+	File       string
+	Env        string
+	Credential string // a name below $CREDENTIALS_DIRECTORY
+}
+
+// Set reports whether the secret refers to anything.
+func (s Secret) Set() bool { return s != Secret{} }
+
+// String returns the reference, never the value.
+func (s Secret) String() string {
+	switch {
+	case s.File != "":
+		return "file " + s.File
+	case s.Env != "":
+		return "environment variable " + s.Env
+	case s.Credential != "":
+		return "systemd credential " + s.Credential
+	}
+	return "none"
+}
+
+// Read returns the secret without one trailing newline. An empty secret is an error.
+func (s Secret) Read() ([]byte, error) {
+	value, err := s.raw()
+	if err != nil {
+		return nil, err
+	}
+	value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
+	if len(value) == 0 {
+		return nil, fmt.Errorf("%s is empty", s)
+	}
+	return value, nil
+}
+
+func (s Secret) raw() ([]byte, error) {
+	switch {
+	case s.File != "":
+		return readSecretFile(s.File)
+	case s.Env != "":
+		value, ok := os.LookupEnv(s.Env)
+		if !ok {
+			return nil, fmt.Errorf("%s is not set", s)
+		}
+		return []byte(value), nil
+	case s.Credential != "":
+		dir := os.Getenv("CREDENTIALS_DIRECTORY")
+		if dir == "" {
+			return nil, fmt.Errorf("%s: CREDENTIALS_DIRECTORY is not set; start slotd from a unit with LoadCredential=%s:…",
+				s, s.Credential)
+		}
+		return readSecretFile(filepath.Join(dir, s.Credential))
+	}
+	return nil, ErrNoSecret
+}
+
+// readSecretFile refuses what is not a regular file: a pipe would block, and a directory has no content.
+func readSecretFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read secret: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read secret: %s is not a regular file", path)
+	}
+	value, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read secret: %w", err)
+	}
+	return value, nil
+}
+
+// CheckMode returns an error when the secret is a file that others than its owner can read or write. It says how to mend
+// it. A file that does not exist is no matter of its mode; Read reports it.
+func (s Secret) CheckMode() error {
+	if s.File == "" {
+		return nil
+	}
+	info, err := os.Stat(s.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("check the mode of a secret: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return fmt.Errorf("%s is open to other users (mode %04o): run chmod 600 %s", s, mode, s.File)
+	}
+	return nil
+}
+
+// CheckSecrets reads every secret that the file refers to and returns all that cannot be read or are open to other
+// users, joined; nil when all are well.
+func (c *Config) CheckSecrets() error {
+	var errs []error
+	check := func(place string, s Secret) {
+		if !s.Set() {
+			return
+		}
+		_, err := s.Read()
+		if err = errors.Join(err, s.CheckMode()); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", place, err))
+		}
+	}
+	for _, s := range c.WhatsApp.AppSecrets {
+		check("[whatsapp] app_secret", s)
+	}
+	for _, s := range c.WhatsApp.PrivateKeys {
+		check("[whatsapp] private_key", s)
+	}
+	for _, a := range c.Accounts {
+		check(fmt.Sprintf("account %q client_secret", a.Name), a.ClientSecret)
+		check(fmt.Sprintf("account %q refresh_token", a.Name), a.RefreshToken)
+	}
+	return errors.Join(errs...)
+}

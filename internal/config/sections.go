@@ -1,0 +1,126 @@
+package config
+
+import (
+	"net"
+	"strings"
+	"time"
+)
+
+// config reads the whole file. What is referred to is read before what refers to it.
+func (d *decoder) config(root *node) *Config {
+	t := &table{d: d, node: root}
+	c := &Config{Path: d.path}
+	c.Server = d.server(t.sub("server"))
+	c.Store = d.store(t.sub("store"))
+	c.WhatsApp = d.whatsApp(t.sub("whatsapp"))
+	c.Business = d.business(t.sub("business"))
+	c.Freshness = d.freshness(t.sub("freshness"))
+	refs := references{}
+	c.Accounts = d.accounts(t.records("account"), c.Business.Zone, &refs)
+	c.Departments = d.departments(t.records("department"), &refs)
+	c.Services = d.services(t.records("service"), &refs)
+	c.Resources = d.resources(t.records("resource"), c.Business.Zone, &refs)
+	c.Flow = d.flow(t.sub("flow"), &refs)
+	d.unused(t, &refs)
+	t.done()
+	return c
+}
+
+func (d *decoder) server(t *table) Server {
+	s := Server{Listen: t.address("listen", t.str("listen", "127.0.0.1:8080")), Admin: t.str("admin", "127.0.0.1:8081")}
+	if path, ok := strings.CutPrefix(s.Admin, "unix:"); !ok {
+		t.address("admin", s.Admin)
+	} else if path == "" {
+		t.bad("admin", `names no socket: write "unix:/run/slotd/admin.sock"`)
+	} else {
+		s.Admin = "unix:" + d.resolve(path)
+	}
+	if _, port, err := net.SplitHostPort(s.Listen); err == nil && s.Listen == s.Admin && port != "0" {
+		t.bad("admin", "must differ from listen: the admin address is never public")
+	}
+	s.PublicURL = strings.TrimRight(t.url("public_url", ""), "/")
+	t.done()
+	return s
+}
+
+func (d *decoder) store(t *table) Store {
+	defer t.done()
+	return Store{Path: t.path("path", "slotd.db")}
+}
+
+func (d *decoder) whatsApp(t *table) WhatsApp {
+	defer t.done()
+	return WhatsApp{
+		AppSecrets:          t.secrets("app_secret"),
+		PrivateKeys:         t.secrets("private_key"),
+		AcceptForeignTokens: t.boolean("accept_foreign_tokens"),
+	}
+}
+
+func (d *decoder) business(t *table) Business {
+	b := Business{
+		Name:       t.required("name", "Example Clinic"),
+		Phone:      t.str("phone", ""),
+		Horizon:    d.horizon(t),
+		Notice:     t.duration("notice", time.Hour, 0, maxDays*day),
+		EventTitle: t.template("event_title", "{service}: {name}"),
+		EventBody:  t.template("event_body", "{phone}\n{notes}\n{reference}"),
+	}
+	t.required("zone", "Europe/Berlin")
+	b.Zone = t.zone("zone", time.UTC)
+	if b.Notice >= b.Horizon {
+		t.bad("notice", "must be shorter than horizon (%s): otherwise nothing can be booked", short(b.Horizon))
+	}
+	t.done()
+	return b
+}
+
+// horizon is a number of days or a duration.
+func (d *decoder) horizon(t *table) time.Duration {
+	const def, most = 30, 366
+	if v := t.get("horizon"); v != nil && v.kind == kindInteger {
+		return time.Duration(t.integer("horizon", def, most)) * day
+	}
+	return t.duration("horizon", def*day, time.Hour, most*day)
+}
+
+func (d *decoder) freshness(t *table) Freshness {
+	f := Freshness{
+		Poll:        t.duration("poll", time.Minute, time.Second, day),
+		ServeWithin: t.duration("serve_within", 15*time.Minute, time.Second, maxDays*day),
+	}
+	if f.ServeWithin <= f.Poll {
+		key := "serve_within"
+		if t.node.values[key] == nil {
+			key = "poll"
+		}
+		t.bad(key, "is wrong: serve_within (%s) must be longer than poll (%s)", short(f.ServeWithin), short(f.Poll))
+	}
+	t.done()
+	return f
+}
+
+func (d *decoder) flow(t *table, refs *references) Flow {
+	f := Flow{
+		File:       t.path("file", ""),
+		ScreenTTL:  t.duration("screen_ttl", 20*time.Minute, time.Minute, maxDays*day),
+		TokenTTL:   t.duration("token_ttl", 72*time.Hour, time.Minute, maxDays*day),
+		Department: t.reference("department", "department", &refs.departments),
+		Service:    t.reference("service", "service", &refs.services),
+		Resource:   t.str("resource", ""),
+		Bind:       map[string]string{},
+	}
+	if f.Resource != AnyResource {
+		f.Resource = t.reference("resource", "resource", &refs.resources)
+	}
+	bind := t.sub("bind")
+	for _, key := range bind.node.keys {
+		if v := bind.str(key, ""); v != "" {
+			f.Bind[key] = v
+		} else if bind.node.values[key].kind == kindString {
+			bind.bad(key, "is empty: write the well-known name that it stands for")
+		}
+	}
+	t.done()
+	return f
+}

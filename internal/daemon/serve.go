@@ -1,0 +1,150 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
+
+	"slotd/internal/admin"
+)
+
+// Bounds of the HTTP servers.
+const (
+	readHeaderWithin = 5 * time.Second
+	readWithin       = 10 * time.Second
+	writeWithin      = 15 * time.Second
+	idleWithin       = 2 * time.Minute
+	stopWithin       = 10 * time.Second
+	maxHeader        = 16 << 10
+)
+
+// serve runs the parts until ctx ends or one of them fails.
+func (p *parts) serve(ctx context.Context) error {
+	public, err := listen(p.o.Public, p.cfg.Server.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = public.Close() }()
+	private, err := listen(p.o.Admin, p.cfg.Server.Admin)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = private.Close() }()
+
+	// The syncer outlives the servers: what they acknowledge last is still written, as far as time allows.
+	syncing, stopSyncing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSyncing()
+	var background errgroup.Group
+	background.Go(func() error { p.syncer.Run(syncing); return nil })
+	clock := p.startClock(syncing)
+
+	servers, serving := errgroup.WithContext(ctx)
+	p.serveOn(servers, serving, public, p.webhook.Handler())
+	p.serveOn(servers, serving, private, p.adminHandler())
+	p.log.Info("serving", "public", public.Addr().String(), "admin", private.Addr().String(), "version", p.o.Version)
+	if p.o.Ready != nil {
+		p.o.Ready(Running{
+			Public: public.Addr(), Admin: private.Addr(), Desk: p.desk, Syncer: p.syncer, Checked: p.store.Checked,
+		})
+	}
+	err = servers.Wait()
+	stopSyncing()
+	<-clock.Stop().Done()
+	_ = background.Wait()
+	p.log.Info("stopped")
+	return err
+}
+
+// serveOn serves until ctx ends, then lets running requests finish.
+func (p *parts) serveOn(group *errgroup.Group, ctx context.Context, l net.Listener, h http.Handler) { //nolint:revive // group leads
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin,
+		IdleTimeout: idleWithin, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	group.Go(func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", l.Addr(), err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer cancel()
+		if err := srv.Shutdown(stopping); err != nil {
+			return errors.Join(fmt.Errorf("stop serving %s: %w", l.Addr(), err), srv.Close())
+		}
+		return nil
+	})
+}
+
+// startClock starts what is bound to the clock: the flush of the freshness, and the nightly full read of all calendars.
+func (p *parts) startClock(ctx context.Context) *cron.Cron {
+	logger := cronLog{p.log}
+	// Recover comes last, which is innermost: a panic must not leave the job marked as running.
+	c := cron.New(cron.WithLocation(p.cfg.Business.Zone), cron.WithLogger(logger),
+		cron.WithChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)))
+	c.Schedule(cron.Every(time.Minute), cron.FuncJob(func() {
+		if err := p.store.FlushChecked(ctx); err != nil && ctx.Err() == nil {
+			p.log.Error("flushing the freshness failed", "error", err)
+		}
+	}))
+	// Not at the full hour, when everybody asks, and not between 1 and 3, when clocks change.
+	night, err := cron.ParseStandard("17 4 * * *")
+	if err == nil {
+		c.Schedule(night, cron.FuncJob(p.syncer.ReadAll))
+	}
+	c.Start()
+	return c
+}
+
+// cronLog gives cron's messages to our log; its routine ones are noise.
+type cronLog struct{ log *slog.Logger }
+
+func (l cronLog) Info(msg string, kv ...any) { l.log.Debug("cron: "+msg, kv...) }
+
+func (l cronLog) Error(err error, msg string, kv ...any) {
+	l.log.Error("cron: "+msg, append(kv, "error", err)...)
+}
+
+// listen opens an address of the config, host:port or "unix:" and a path, unless a listener was given.
+func listen(given net.Listener, address string) (net.Listener, error) {
+	if given != nil {
+		return given, nil
+	}
+	path, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s (is another slotd running?): %w", address, err)
+		}
+		return l, nil
+	}
+	// A socket that a killed process left behind would be in the way. The store's lock says that nobody uses it.
+	if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("remove the old socket: %w", err)
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("protect the admin socket: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+func (p *parts) adminHandler() http.Handler {
+	return admin.Handler(admin.Config{Desk: p.desk, Store: p.store, Status: p.status, Log: p.log, Now: time.Now})
+}

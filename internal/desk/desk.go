@@ -1,0 +1,234 @@
+// Package desk is what a customer or an operator does with the business: see what can be booked, and book it.
+//
+// It answers from the store alone and never waits for a provider. One function decides whether a start time can be booked
+// (booking.State.Check over the facts of one snapshot); lists, days, alternatives and confirms all go through it, so what
+// was listed and what is accepted cannot drift apart. A confirm repeats that decision inside the transaction that makes
+// the claim.
+//
+// A mirror that was never read, or that the provider has not confirmed within Config.ServeWithin, makes no slot appear.
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/store"
+)
+
+// Any is the choice of a customer to whom every resource of the department is right.
+const Any = "any"
+
+// Config is what New needs. All fields but Written are required, durations may be zero.
+type Config struct {
+	Store *store.Store
+	// Zone is the business's: dates and labels that customers see are in it.
+	Zone        *time.Location
+	Departments []booking.Department
+	Services    []booking.Service
+	Resources   []booking.Resource
+	// Notice is the least, Horizon the greatest time from now to a slot.
+	Notice, Horizon time.Duration
+	// ServeWithin is how long ago the provider may have confirmed a mirror that is still answered from.
+	ServeWithin time.Duration
+	// TokenTTL is how long a flow token made by NewToken can be used.
+	TokenTTL time.Duration
+	// AcceptForeignTokens lets flow tokens book that another tool made.
+	AcceptForeignTokens bool
+	// Defaults are used where a Flow does not ask. Empty fields are filled when there is only one possibility.
+	Defaults Choice
+	// Identity returns the provider identity of a placement; the form depends on the provider of the calendar.
+	Identity func(cal calendar.ID, booking, resource string, attempt int) string
+	// Written is told the calendars of a new booking after its commit, so that the write-back need not wait for its timer.
+	Written func(calendar.ID)
+	Now     func() time.Time
+}
+
+// Desk answers customers. All methods may be called concurrently.
+type Desk struct {
+	cfg       Config
+	resources map[string]*booking.Resource
+	services  map[string]*booking.Service
+	related   map[string][]string // resource → the other resources that share a calendar with it
+}
+
+// New returns a desk for the business that cfg describes.
+func New(cfg Config) (*Desk, error) {
+	if cfg.Store == nil || cfg.Zone == nil || cfg.Identity == nil {
+		return nil, errors.New("desk: Store, Zone and Identity are required")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	d := &Desk{
+		cfg: cfg, resources: map[string]*booking.Resource{}, services: map[string]*booking.Service{},
+		related: map[string][]string{},
+	}
+	for i := range cfg.Services {
+		d.services[cfg.Services[i].ID] = &cfg.Services[i]
+	}
+	for i := range cfg.Resources {
+		r := &cfg.Resources[i]
+		d.resources[r.ID] = r
+		for j := range cfg.Resources {
+			if o := &cfg.Resources[j]; i != j && shareCalendar(r, o) {
+				d.related[r.ID] = append(d.related[r.ID], o.ID)
+			}
+		}
+	}
+	return d, nil
+}
+
+// shareCalendar reports whether an event of one resource blocks the other.
+func shareCalendar(a, b *booking.Resource) bool {
+	return slices.Contains(a.Blocks, b.BookInto) || slices.Contains(b.Blocks, a.BookInto)
+}
+
+// Choice is what a customer chose so far, as ids. Resource is Any when every resource is right.
+type Choice struct {
+	Department, Service, Resource string
+}
+
+// UnknownError says that a request named something that does not exist, or not in this combination.
+type UnknownError struct {
+	What string // "department", "service", "resource"
+}
+
+func (e *UnknownError) Error() string { return "unknown " + e.What }
+
+// Departments returns the departments that have a resource, in the order of the config.
+func (d *Desk) Departments() []booking.Department {
+	var out []booking.Department
+	for _, dep := range d.cfg.Departments {
+		if len(d.candidates(Choice{Department: dep.ID, Resource: Any})) > 0 {
+			out = append(out, dep)
+		}
+	}
+	return out
+}
+
+// Services returns the services that a resource of the department offers, in the order of the config. An empty
+// department means all.
+func (d *Desk) Services(department string) []booking.Service {
+	var out []booking.Service
+	for _, s := range d.cfg.Services {
+		if len(d.candidates(Choice{Department: department, Service: s.ID, Resource: Any})) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Resources returns the resources of the department that offer the service; empty ids mean all.
+func (d *Desk) Resources(department, service string) []booking.Resource {
+	var out []booking.Resource
+	for _, r := range d.candidates(Choice{Department: department, Service: service, Resource: Any}) {
+		out = append(out, *r)
+	}
+	return out
+}
+
+// candidates returns the resources that a choice allows. Empty fields allow all.
+func (d *Desk) candidates(c Choice) []*booking.Resource {
+	var out []*booking.Resource
+	for i := range d.cfg.Resources {
+		r := &d.cfg.Resources[i]
+		if (c.Department == "" || slices.Contains(r.Departments, c.Department)) &&
+			(c.Service == "" || slices.Contains(r.Services, c.Service)) &&
+			(c.Resource == Any || c.Resource == "" || c.Resource == r.ID) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Resolve checks a choice made of outside ids and completes it: a field that was not asked for takes its default, or the
+// only possibility there is. The error is an *UnknownError naming the first field that does not fit.
+func (d *Desk) Resolve(c Choice) (Choice, error) {
+	if c.Department == "" {
+		c.Department = d.cfg.Defaults.Department
+	}
+	if c.Department == "" && len(d.cfg.Departments) == 1 {
+		c.Department = d.cfg.Departments[0].ID
+	}
+	if c.Department != "" && len(d.candidates(Choice{Department: c.Department, Resource: Any})) == 0 {
+		return c, &UnknownError{"department"}
+	}
+	if c.Service == "" {
+		c.Service = d.defaultService(c.Department)
+	}
+	if c.Service == "" || len(d.candidates(Choice{Department: c.Department, Service: c.Service, Resource: Any})) == 0 {
+		return c, &UnknownError{"service"}
+	}
+	if c.Resource == "" {
+		c.Resource = d.cfg.Defaults.Resource
+	}
+	if c.Resource == "" {
+		c.Resource = Any
+	}
+	if len(d.candidates(c)) == 0 {
+		return c, &UnknownError{"resource"}
+	}
+	return c, nil
+}
+
+// defaultService returns the configured default if the department offers it, otherwise the first service that it offers.
+func (d *Desk) defaultService(department string) string {
+	offered := d.Services(department)
+	for _, s := range offered {
+		if s.ID == d.cfg.Defaults.Service {
+			return s.ID
+		}
+	}
+	if len(offered) == 0 {
+		return ""
+	}
+	return offered[0].ID
+}
+
+// Service returns a service by id; nil when there is none.
+func (d *Desk) Service(id string) *booking.Service { return d.services[id] }
+
+// Resource returns a resource by id; nil when there is none.
+func (d *Desk) Resource(id string) *booking.Resource { return d.resources[id] }
+
+// Department returns a department by id; nil when there is none.
+func (d *Desk) Department(id string) *booking.Department {
+	for i := range d.cfg.Departments {
+		if d.cfg.Departments[i].ID == id {
+			return &d.cfg.Departments[i]
+		}
+	}
+	return nil
+}
+
+// Zone returns the zone in which customers see dates and times.
+func (d *Desk) Zone() *time.Location { return d.cfg.Zone }
+
+// Horizon returns the first and the last day on which something could be booked now.
+func (d *Desk) Horizon() (first, last calendar.Date) {
+	b := d.bounds()
+	return calendar.DateOf(b.Earliest, d.cfg.Zone), calendar.DateOf(b.Latest, d.cfg.Zone)
+}
+
+func (d *Desk) bounds() booking.Bounds {
+	now := d.cfg.Now()
+	earliest := now.Add(d.cfg.Notice)
+	unix := earliest.Unix()
+	if earliest.Nanosecond() > 0 {
+		unix++ // a start time is never before now
+	}
+	return booking.Bounds{Earliest: unix, Latest: now.Add(d.cfg.Horizon).Unix()}
+}
+
+// errUnknownService guards against a service that left the config between two requests.
+func (d *Desk) service(id string) (*booking.Service, error) {
+	s := d.services[id]
+	if s == nil {
+		return nil, fmt.Errorf("look up the service: %w", &UnknownError{"service"})
+	}
+	return s, nil
+}

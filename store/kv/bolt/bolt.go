@@ -1,0 +1,131 @@
+// Package bolt is the embedded engine: package kv on one bbolt file, for one process.
+//
+// Every commit is on disk before Update returns. One goroutine owns the writes: while one group of callers waits for
+// the disk the next group gathers, and each group, of whatever size, costs one bbolt transaction. Nothing waits for a
+// group to fill. Readers use bbolt's own snapshots and never wait for writers.
+//
+// A file that is damaged, or that never was one of ours, leads to an error and not to a panic.
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"slotd/store/kv"
+)
+
+var (
+	bucketMeta = []byte("slotd") // what the file is
+	bucketData = []byte("data")  // every key of kv
+	keyFormat  = []byte("format")
+)
+
+// DB is an open database. It implements [kv.DB]; all methods may be called concurrently.
+//
+// View and Update must not be called from within an fn of either: a writer may have to wait for readers, and readers
+// for it.
+type DB struct {
+	path string
+	file *os.File // the file that bbolt works on
+	bolt *bbolt.DB
+	feed feed
+
+	queue    chan call     // a caller that got in has its fn run in the current group
+	closing  chan struct{} // closed when Close was called
+	closed   chan struct{} // closed when the committer has ended; closeErr is set then
+	once     sync.Once
+	closeErr error
+
+	// Owned by the committer.
+	unsure   bool                  // the last commit may be in memory and not on disk
+	broken   error                 // bbolt stopped half way; no write is safe any more
+	stuck    bool                  // and its write transaction cannot be ended
+	commitTx func(*bbolt.Tx) error // (*bbolt.Tx).Commit, except in tests of failing disks
+}
+
+var _ kv.DB = (*DB)(nil)
+
+func newDB(path string, file *os.File, b *bbolt.DB) *DB {
+	db := &DB{
+		path:     path,
+		file:     file,
+		bolt:     b,
+		queue:    make(chan call),
+		closing:  make(chan struct{}),
+		closed:   make(chan struct{}),
+		commitTx: (*bbolt.Tx).Commit,
+	}
+	go db.serve()
+	return db
+}
+
+// Path returns the path that the database was opened with.
+func (db *DB) Path() string { return db.path }
+
+// Size returns the size of the file in bytes, and 0 after Close. The file never shrinks: space that deletes freed is
+// used again.
+func (db *DB) Size() int64 {
+	info, err := db.file.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Close ends the engine: the group that is being committed is finished, callers still waiting for a place in one get
+// [kv.ErrClosed], and so does every later call and every follower. It waits for Views that are running. Calling it
+// again is fine and returns the same result.
+func (db *DB) Close() error {
+	db.once.Do(func() { close(db.closing) })
+	<-db.closed
+	return db.closeErr
+}
+
+// View implements [kv.DB].
+func (db *DB) View(ctx context.Context, fn func(kv.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return db.view(func(r *reader) error { return fn(r) })
+}
+
+// view runs fn on a snapshot. The reader knows the id of the last commit that the snapshot holds.
+func (db *DB) view(fn func(*reader) error) error {
+	if db.isClosing() {
+		return kv.ErrClosed
+	}
+	tx, err := db.bolt.Begin(false)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return kv.ErrClosed
+	}
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // of a read it only releases the pages
+	r := &reader{id: tx.ID()}
+	if err := guard(func() error { r.data = tx.Bucket(bucketData); return nil }); err != nil {
+		return err
+	}
+	if r.data == nil {
+		return errDamaged
+	}
+	if err := fn(r); err != nil {
+		return err
+	}
+	return r.err
+}
+
+func (db *DB) isClosing() bool {
+	select {
+	case <-db.closing:
+		return true
+	default:
+		return false
+	}
+}

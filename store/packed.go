@@ -1,0 +1,185 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+)
+
+// Busy documents and claims documents are read on every answer, so they are packed: a byte with the version of the form,
+// then varints. Sorted intervals are stored as the distance from the end of the one before and their length, in seconds:
+// three to six bytes each.
+//
+//	busy    1, window start, window length, n × (gap, length), m × (start − window start, length, booking)
+//	claims  1, n × (start − the start before, length, before, after, booking)
+//
+// Strings are a length and their bytes.
+const packedVersion = 1
+
+var errCorrupt = errors.New("corrupt document")
+
+func packBusy(b *calendar.Busy) []byte {
+	out := []byte{packedVersion}
+	out = binary.AppendVarint(out, b.Window.Start)
+	out = binary.AppendUvarint(out, uint64(b.Window.End-b.Window.Start))
+	out = binary.AppendUvarint(out, uint64(len(b.Foreign)))
+	at := b.Window.Start
+	for _, f := range b.Foreign {
+		out = binary.AppendVarint(out, f.Start-at)
+		out = binary.AppendUvarint(out, uint64(f.End-f.Start))
+		at = f.End
+	}
+	out = binary.AppendUvarint(out, uint64(len(b.Own)))
+	for _, o := range b.Own {
+		out = binary.AppendVarint(out, o.Start-b.Window.Start)
+		out = binary.AppendUvarint(out, uint64(o.End-o.Start))
+		out = appendString(out, o.Booking)
+	}
+	return out
+}
+
+func unpackBusy(data []byte) (*calendar.Busy, error) {
+	u, err := newUnpacker(data)
+	if err != nil {
+		return nil, fmt.Errorf("busy document: %w", err)
+	}
+	b := &calendar.Busy{}
+	b.Window = u.interval(0)
+	at := b.Window.Start
+	if n := u.count(); n > 0 {
+		b.Foreign = make([]calendar.Interval, 0, n)
+		for range n {
+			f := u.interval(at)
+			b.Foreign = append(b.Foreign, f)
+			at = f.End
+		}
+	}
+	if n := u.count(); n > 0 {
+		b.Own = make([]calendar.Own, 0, n)
+		for range n {
+			b.Own = append(b.Own, calendar.Own{Interval: u.interval(b.Window.Start), Booking: u.string()})
+		}
+	}
+	if err := u.end(); err != nil {
+		return nil, fmt.Errorf("busy document: %w", err)
+	}
+	return b, nil
+}
+
+func packClaims(claims []booking.Claim) []byte {
+	out := []byte{packedVersion}
+	out = binary.AppendUvarint(out, uint64(len(claims)))
+	var at int64
+	for _, c := range claims {
+		out = binary.AppendVarint(out, c.Start-at)
+		out = binary.AppendUvarint(out, uint64(c.End-c.Start))
+		out = binary.AppendUvarint(out, uint64(c.Before))
+		out = binary.AppendUvarint(out, uint64(c.After))
+		out = appendString(out, c.Booking)
+		at = c.Start
+	}
+	return out
+}
+
+func unpackClaims(data []byte) ([]booking.Claim, error) {
+	if data == nil {
+		return nil, nil
+	}
+	u, err := newUnpacker(data)
+	if err != nil {
+		return nil, fmt.Errorf("claims document: %w", err)
+	}
+	n := u.count()
+	claims := make([]booking.Claim, 0, n)
+	var at int64
+	for range n {
+		c := booking.Claim{Interval: u.interval(at)}
+		c.Before, c.After = int64(u.uvarint()), int64(u.uvarint())
+		c.Booking = u.string()
+		claims = append(claims, c)
+		at = c.Start
+	}
+	if err := u.end(); err != nil {
+		return nil, fmt.Errorf("claims document: %w", err)
+	}
+	return claims, nil
+}
+
+func appendString(out []byte, s string) []byte {
+	out = binary.AppendUvarint(out, uint64(len(s)))
+	return append(out, s...)
+}
+
+// unpacker reads a packed document. After the first fault everything reads as zero; end returns the fault.
+type unpacker struct {
+	rest []byte
+	bad  bool
+}
+
+func newUnpacker(data []byte) (*unpacker, error) {
+	switch {
+	case len(data) == 0:
+		return nil, errCorrupt
+	case data[0] > packedVersion:
+		return nil, ErrNewer
+	case data[0] != packedVersion:
+		return nil, errCorrupt
+	}
+	return &unpacker{rest: data[1:]}, nil
+}
+
+func (u *unpacker) varint() int64 {
+	v, n := binary.Varint(u.rest)
+	if n <= 0 {
+		u.bad, u.rest = true, nil
+		return 0
+	}
+	u.rest = u.rest[n:]
+	return v
+}
+
+func (u *unpacker) uvarint() uint64 {
+	v, n := binary.Uvarint(u.rest)
+	if n <= 0 {
+		u.bad, u.rest = true, nil
+		return 0
+	}
+	u.rest = u.rest[n:]
+	return v
+}
+
+// count reads the number of elements that follow. Each takes at least two bytes, which bounds what a damaged document can
+// make us allocate.
+func (u *unpacker) count() int {
+	n := u.uvarint()
+	if n > uint64(len(u.rest)) {
+		u.bad, u.rest = true, nil
+		return 0
+	}
+	return int(n)
+}
+
+func (u *unpacker) interval(origin int64) calendar.Interval {
+	start := origin + u.varint()
+	return calendar.Interval{Start: start, End: start + int64(u.uvarint())}
+}
+
+func (u *unpacker) string() string {
+	n := u.count()
+	if u.bad {
+		return ""
+	}
+	s := string(u.rest[:n])
+	u.rest = u.rest[n:]
+	return s
+}
+
+func (u *unpacker) end() error {
+	if u.bad || len(u.rest) != 0 {
+		return errCorrupt
+	}
+	return nil
+}

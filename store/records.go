@@ -1,0 +1,152 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/store/kv"
+)
+
+// The forms on disk of what people may want to read. A field is only ever added; a change of meaning raises V, and code
+// that reads the old form stays. They are kept apart from the types of package booking so that those can change shape.
+
+const recordVersion = 1
+
+type metaRecord struct {
+	V       int       `json:"v"`
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+}
+
+func (r *metaRecord) version() int { return r.V }
+
+type mirrorRecord struct {
+	V      int       `json:"v"`
+	Cursor string    `json:"cursor,omitempty"`
+	Start  int64     `json:"window_start"`
+	End    int64     `json:"window_end"`
+	ReadAt time.Time `json:"read_at"`
+	Events int       `json:"events"`
+}
+
+func (r *mirrorRecord) version() int { return r.V }
+
+type bookingRecord struct {
+	V          int               `json:"v"`
+	Reference  string            `json:"reference"`
+	Version    uint64            `json:"version"`
+	Status     string            `json:"status"`
+	Conflict   bool              `json:"conflict,omitempty"`
+	Service    string            `json:"service"`
+	Department string            `json:"department,omitempty"`
+	Start      int64             `json:"start"`
+	End        int64             `json:"end"`
+	Before     int64             `json:"buffer_before,omitempty"`
+	After      int64             `json:"buffer_after,omitempty"`
+	Placements []placementRecord `json:"placements"`
+	Created    time.Time         `json:"created"`
+}
+
+func (r *bookingRecord) version() int { return r.V }
+
+type placementRecord struct {
+	Resource string      `json:"resource"`
+	Calendar string      `json:"calendar"`
+	Identity string      `json:"identity"`
+	Status   string      `json:"status"`
+	Reason   string      `json:"reason,omitempty"`
+	Event    eventRecord `json:"event,omitzero"`
+}
+
+type eventRecord struct {
+	ID      string `json:"id,omitempty"`
+	ETag    string `json:"etag,omitempty"`
+	Start   int64  `json:"start,omitempty"`
+	End     int64  `json:"end,omitempty"`
+	Version uint64 `json:"version,omitempty"`
+}
+
+type personRecord struct {
+	V       int               `json:"v"`
+	Name    string            `json:"name,omitempty"`
+	Phone   string            `json:"phone,omitempty"`
+	Email   string            `json:"email,omitempty"`
+	Notes   string            `json:"notes,omitempty"`
+	Answers map[string]string `json:"answers,omitempty"`
+}
+
+func (r *personRecord) version() int { return r.V }
+
+func toEventRecord(w calendar.Written) eventRecord {
+	return eventRecord{ID: w.ID, ETag: w.ETag, Start: w.Interval.Start, End: w.Interval.End, Version: w.Version}
+}
+
+func (r eventRecord) written() calendar.Written {
+	return calendar.Written{
+		ID: r.ID, ETag: r.ETag, Interval: calendar.Interval{Start: r.Start, End: r.End}, Version: r.Version,
+	}
+}
+
+func toBookingRecord(b *booking.Booking) bookingRecord {
+	r := bookingRecord{
+		V: recordVersion, Reference: b.Reference, Version: b.Version, Status: string(b.Status), Conflict: b.Conflict,
+		Service: b.Service, Department: b.Department, Start: b.Start, End: b.End, Before: b.Before, After: b.After,
+		Created: b.Created.UTC(),
+	}
+	for _, p := range b.Placements {
+		r.Placements = append(r.Placements, placementRecord{
+			Resource: p.Resource, Calendar: string(p.Calendar), Identity: p.Identity, Status: string(p.Status),
+			Reason: p.Reason, Event: toEventRecord(p.Event),
+		})
+	}
+	return r
+}
+
+func (r *bookingRecord) booking(id string) *booking.Booking {
+	b := &booking.Booking{
+		ID: id, Reference: r.Reference, Version: r.Version, Status: booking.Status(r.Status), Conflict: r.Conflict,
+		Service: r.Service, Department: r.Department, Interval: calendar.Interval{Start: r.Start, End: r.End},
+		Before: r.Before, After: r.After, Created: r.Created,
+	}
+	for _, p := range r.Placements {
+		b.Placements = append(b.Placements, booking.Placement{
+			Resource: p.Resource, Calendar: calendar.ID(p.Calendar), Identity: p.Identity,
+			Status: booking.PlacementStatus(p.Status), Reason: p.Reason, Event: p.Event.written(),
+		})
+	}
+	return b
+}
+
+// decode reads a JSON record and refuses one of a newer form.
+func decode(value []byte, into any, version func() int) error {
+	if err := json.Unmarshal(value, into); err != nil {
+		return fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	if version() > recordVersion {
+		return ErrNewer
+	}
+	return nil
+}
+
+type scanFunc func(prefix, after string) iter.Seq2[kv.Item, error]
+
+// getter reads single records; it is what a Reader and a Tx have in common.
+type getter struct {
+	get func(key string) ([]byte, error)
+}
+
+// record reads the JSON record under key into r. found is false when there is none.
+func (g getter) record(key string, r interface{ version() int }) (found bool, err error) {
+	value, err := g.get(key)
+	if err != nil || value == nil {
+		return false, err
+	}
+	if err := decode(value, r, r.version); err != nil {
+		return false, fmt.Errorf("read %s: %w", kindOf(key), err)
+	}
+	return true, nil
+}

@@ -1,0 +1,103 @@
+package syncer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"slotd/internal/calendar"
+)
+
+// gate lets the calls of one account through: at most so many at once and in a minute, and none before the time that the
+// provider asked us to wait for.
+type gate struct {
+	slots chan struct{}
+	rate  *rate.Limiter
+	now   func() time.Time
+
+	mu        sync.Mutex // guards the fields below; never held while waiting
+	notBefore time.Time
+	refusals  int // consecutive, without a Retry-After
+}
+
+func newGate(concurrency, perMinute int, now func() time.Time) *gate {
+	concurrency, perMinute = max(concurrency, 1), max(perMinute, 1)
+	return &gate{
+		slots: make(chan struct{}, concurrency),
+		rate:  rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(concurrency, perMinute/6)),
+		now:   now,
+	}
+}
+
+// Waits after a refusal that named no time.
+const (
+	firstRefusal = 2 * time.Second
+	longestWait  = 2 * time.Minute
+)
+
+// do runs call when its turn comes, and returns its error or that of ctx.
+func (g *gate) do(ctx context.Context, call func(context.Context) error) error {
+	select {
+	case g.slots <- struct{}{}:
+		defer func() { <-g.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		wait := g.wait()
+		if wait <= 0 {
+			break
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+	if err := g.rate.Wait(ctx); err != nil {
+		return err
+	}
+	err := call(ctx)
+	g.learn(err)
+	return err
+}
+
+func (g *gate) wait() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.notBefore.Sub(g.now())
+}
+
+// learn closes the gate for as long as a throttled call asked.
+func (g *gate) learn(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		g.refusals = 0
+		return
+	}
+	if calendar.KindOf(err) != calendar.Throttled {
+		return
+	}
+	wait := calendar.RetryAfter(err)
+	if wait <= 0 {
+		wait = min(firstRefusal<<min(g.refusals, 10), longestWait)
+		wait = jitter(wait)
+		g.refusals++
+	}
+	if until := g.now().Add(wait); until.After(g.notBefore) {
+		g.notBefore = until
+	}
+}
+
+// sleep waits for d or the end of ctx, whose error it then returns.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,347 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"slotd/internal/calendar"
+	"slotd/store"
+)
+
+// mirror keeps the local copy of one calendar. Its loop is the only writer of the calendar's busy document.
+type mirror struct {
+	id     calendar.ID
+	source Source
+	gate   *gate
+	cfg    Config
+	log    *slog.Logger
+	wake   chan struct{} // one slot
+
+	// Owned by the loop.
+	loaded bool
+	state  store.Mirror // what is stored, with the newest cursor
+	read   bool         // a snapshot is stored
+
+	mu   sync.Mutex // guards the fields below; never held across a call
+	full bool       // the next look reads the window whatever the cursor says
+	last Status
+}
+
+func newMirror(id calendar.ID, source Source, g *gate, cfg Config) *mirror {
+	return &mirror{
+		id: id, source: source, gate: g, cfg: cfg, wake: make(chan struct{}, 1),
+		log: cfg.Log.With("calendar", string(id)), last: Status{Calendar: id},
+	}
+}
+
+func (m *mirror) nudge(full bool) {
+	m.mu.Lock()
+	m.full = m.full || full
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (m *mirror) takeFull() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	full := m.full
+	m.full = false
+	return full
+}
+
+func (m *mirror) status() Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last
+}
+
+// Bounds of a mirror's work.
+const (
+	readTries   = 4               // reads of a calendar that changes while it is read
+	callTimeout = 2 * time.Minute // one question to the provider, all pages
+	longestPoll = 10 * time.Minute
+)
+
+// run looks at the calendar until ctx ends.
+func (m *mirror) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := m.look(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := m.note(err)
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-m.wake:
+		case <-ctx.Done():
+		}
+		t.Stop()
+	}
+}
+
+// note records the outcome of a look and returns how long to wait for the next. What failed is tried again after the poll
+// time, then ever more slowly. A change of the error is logged, not each repetition.
+func (m *mirror) note(err error) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wait := m.cfg.Poll
+	switch {
+	case err != nil:
+		wait = min(m.cfg.Poll<<min(m.last.Failures, 10), max(longestPoll, m.cfg.Poll))
+		if m.last.Error == nil || calendar.KindOf(m.last.Error) != calendar.KindOf(err) {
+			m.log.Warn("mirror: reading failed", "kind", calendar.KindOf(err).String(), "error", err)
+		}
+		m.last.Failures++
+		m.last.Error = err
+	case m.last.Error != nil:
+		m.log.Info("mirror: reading works again", "failures", m.last.Failures)
+		m.last.Failures, m.last.Error = 0, nil
+	}
+	wait = jitter(wait)
+	m.last.Next = m.cfg.Now().Add(wait)
+	return wait
+}
+
+// window returns what the mirror should cover now: whole UTC days, so that it moves once a day.
+func (m *mirror) window() calendar.Interval {
+	now := m.cfg.Now().UTC()
+	day := 24 * time.Hour
+	start := now.Truncate(day).Add(-day)
+	end := now.Add(m.cfg.Ahead).Truncate(day).Add(2 * day)
+	return calendar.Between(start, end)
+}
+
+// look asks whether the calendar changed and reads it if so.
+func (m *mirror) look(ctx context.Context) error {
+	if !m.loaded {
+		if err := m.load(ctx); err != nil {
+			return err
+		}
+	}
+	window := m.window()
+	full := m.takeFull() || !m.read || m.state.Window != window
+	begun := m.cfg.Now()
+	cursor := m.state.Cursor
+	if m.state.Window != window {
+		cursor = "" // a cursor may belong to its window
+	}
+	change, err := m.changed(ctx, window, cursor)
+	if err == nil && !change.Changed && !full {
+		m.state.Cursor = change.Cursor
+		m.cfg.Store.MarkChecked(m.id, begun)
+		return nil
+	}
+	if err == nil {
+		err = m.readWhole(ctx, window, change.Cursor)
+	}
+	if err != nil && full {
+		m.nudgeLater()
+	}
+	return err
+}
+
+// nudgeLater keeps a full read wanted that failed.
+func (m *mirror) nudgeLater() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.full = true
+}
+
+func (m *mirror) load(ctx context.Context) error {
+	return m.cfg.Store.View(ctx, func(r *store.Reader) error {
+		state, found, err := r.Mirror(m.id)
+		if err != nil {
+			return fmt.Errorf("load the mirror: %w", err)
+		}
+		m.state, m.read, m.loaded = state, found, true
+		return nil
+	})
+}
+
+// changed asks the provider; a cursor that expired is replaced by a new one, which counts as changed.
+func (m *mirror) changed(ctx context.Context, w calendar.Interval, cursor calendar.Cursor) (calendar.Change, error) {
+	change, err := m.ask(ctx, w, cursor)
+	if cursor != "" && err != nil && calendar.KindOf(err) == calendar.Expired {
+		m.state.Cursor = ""
+		change, err = m.ask(ctx, w, "")
+		change.Changed = true
+	}
+	return change, err
+}
+
+func (m *mirror) ask(ctx context.Context, w calendar.Interval, cursor calendar.Cursor) (change calendar.Change, err error) {
+	err = m.gate.do(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		change, err = m.source.Changed(ctx, m.id.Calendar(), w, cursor)
+		return err
+	})
+	return change, err
+}
+
+// readWhole reads the window until a read is known to be of one moment, and stores it with cursor, which is older than
+// the read: what changes in between is seen again, never missed.
+func (m *mirror) readWhole(ctx context.Context, window calendar.Interval, cursor calendar.Cursor) error {
+	var previous *calendar.Snapshot
+	for range readTries {
+		begun := m.cfg.Now()
+		snap, err := m.readOnce(ctx, window)
+		if err != nil {
+			return err
+		}
+		steady := snap.Pages <= 1
+		switch {
+		case steady:
+		case cursor != "":
+			// Between two pages an event can move from one to the other and be seen in neither.
+			change, err := m.changed(ctx, window, cursor)
+			if err != nil {
+				return err
+			}
+			steady, cursor = !change.Changed, change.Cursor
+		default:
+			// Without a cursor, two equal reads in a row are taken for one moment.
+			steady = previous != nil && sameEvents(previous.Events, snap.Events)
+			previous = &snap
+		}
+		if steady {
+			return m.commit(ctx, snap, cursor, begun)
+		}
+	}
+	return fmt.Errorf("read the window: %w", errRestless)
+}
+
+var errRestless = errors.New("the calendar kept changing while it was read")
+
+func (m *mirror) readOnce(ctx context.Context, window calendar.Interval) (snap calendar.Snapshot, err error) {
+	err = m.gate.do(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		snap, err = m.source.Read(ctx, m.id.Calendar(), window)
+		return err
+	})
+	if err == nil && !snap.Window.Covers(window) {
+		err = &calendar.Error{Kind: calendar.Unclear, Op: "read window", Reason: "the snapshot does not cover the window"}
+	}
+	return snap, err
+}
+
+// commit swaps the mirror and reconciles our own events with it.
+func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor calendar.Cursor, begun time.Time) error {
+	var own []store.OwnEvent
+	err := m.cfg.Store.View(ctx, func(r *store.Reader) (err error) {
+		// The index is newer than the read, so whatever of ours the read can have seen is in it.
+		own, err = r.OwnEvents(m.id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store the snapshot: %w", err)
+	}
+	busy, present := sort(snap, own)
+	state := store.Mirror{Cursor: cursor, Window: snap.Window, ReadAt: begun, Events: len(snap.Events)}
+	err = m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		tx.PutSnapshot(m.id, busy, state)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store the snapshot: %w", err)
+	}
+	if !m.read {
+		m.log.Info("mirror: first snapshot", "events", len(snap.Events), "busy", len(busy.Foreign))
+	}
+	m.state, m.read = state, true
+	m.cfg.Store.MarkChecked(m.id, begun)
+	return m.reconcile(ctx, snap.Window, own, present)
+}
+
+// sort turns a snapshot into a busy document. Ours is only the event whose provider id we wrote, or before that write
+// settled, the one that carries our identity; everything else is foreign, copies of ours included.
+func sort(snap calendar.Snapshot, own []store.OwnEvent) (*calendar.Busy, map[store.OutboxID]bool) {
+	byEvent, byIdentity := map[string]*store.OwnEvent{}, map[string]*store.OwnEvent{}
+	for i := range own {
+		if o := &own[i]; o.EventID != "" {
+			byEvent[o.EventID] = o
+		} else {
+			byIdentity[o.Identity] = o
+		}
+	}
+	busy := &calendar.Busy{Window: snap.Window}
+	present := map[store.OutboxID]bool{}
+	for _, e := range snap.Events {
+		o := byEvent[e.ID]
+		if o == nil && e.Identity != "" {
+			o = byIdentity[e.Identity]
+		}
+		span := cut(e.Interval, snap.Window)
+		switch {
+		case o != nil:
+			present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}] = true
+			if e.Busy && !span.Empty() {
+				busy.Own = append(busy.Own, calendar.Own{Interval: span, Booking: o.Booking})
+			}
+		case e.Busy:
+			busy.Foreign = append(busy.Foreign, span)
+		}
+	}
+	busy.Foreign = calendar.Union(busy.Foreign)
+	return busy, present
+}
+
+func cut(i, window calendar.Interval) calendar.Interval {
+	return calendar.Interval{Start: max(i.Start, window.Start), End: min(i.End, window.End)}
+}
+
+func sameEvents(a, b []calendar.Event) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	type key struct {
+		id   string
+		span calendar.Interval
+		busy bool
+	}
+	seen := map[key]int{}
+	for _, e := range a {
+		seen[key{e.ID, e.Interval, e.Busy}]++
+	}
+	for _, e := range b {
+		k := key{e.ID, e.Interval, e.Busy}
+		if seen[k]--; seen[k] < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// reconcile records for each booking in the calendar whether the snapshot held its event: one small Update per booking
+// that changes, repeatable after a crash.
+func (m *mirror) reconcile(
+	ctx context.Context, window calendar.Interval, own []store.OwnEvent, present map[store.OutboxID]bool,
+) error {
+	now := m.cfg.Now().Unix()
+	for _, o := range own {
+		here := present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}]
+		err := m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+			b, err := tx.Booking(o.Booking)
+			if err != nil || b == nil || b.End <= now || !window.Covers(b.Interval) || o.Placement >= len(b.Placements) {
+				return err
+			}
+			if b.Observe(o.Placement, here) {
+				tx.PutBooking(b)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("reconcile a booking: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,399 @@
+package webhook
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/internal/desk"
+	"slotd/internal/flow"
+)
+
+// conversation decides what a request of a Flow means and which screen answers it. It holds no state of a customer but a
+// bounded trail of when each token was last answered: choices travel in the payload.
+type conversation struct {
+	cfg   Config
+	desk  *desk.Desk
+	flow  *flow.Flow
+	trail *trail
+}
+
+func newConversation(cfg Config) (*conversation, error) {
+	for i := range cfg.Flow.Screens {
+		if err := confirmable(&cfg.Flow.Screens[i]); err != nil {
+			return nil, err
+		}
+	}
+	return &conversation{cfg: cfg, desk: cfg.Desk, flow: cfg.Flow, trail: newTrail(trailSize)}, nil
+}
+
+// confirmable checks that the screen that ends the Flow by asking us says which slot is meant.
+func confirmable(s *flow.Screen) error {
+	if !s.Terminal {
+		return nil
+	}
+	for _, a := range s.Actions {
+		if a.Trigger == flow.Tap && a.Name == flow.ActionDataExchange && !carries(a, flow.ChosenSlot) {
+			return fmt.Errorf("flow: the data_exchange of screen %s confirms, but its payload has no key that means the "+
+				"slot; name one slot, or map it in [flow.bind]", s.ID)
+		}
+	}
+	return nil
+}
+
+func carries(a flow.Action, name flow.Name) bool {
+	for _, n := range a.Keys {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// known returns the id of a screen if the Flow has it, so that only ids of a closed set are logged.
+func (c *conversation) known(screen string) string {
+	if c.flow.Screen(screen) == nil {
+		return ""
+	}
+	return screen
+}
+
+// turn is one request on its way to an answer.
+type turn struct {
+	req     flow.Request
+	screen  *flow.Screen // where it came from; the entry screen for INIT
+	choices map[flow.Name]string
+	extras  map[string]string
+	visitor desk.Visitor
+}
+
+const minToken = 8 // characters; anything shorter was not made to be unpredictable
+
+// answer answers an INIT, a data_exchange or a BACK.
+func (c *conversation) answer(ctx context.Context, req flow.Request) answer {
+	if len(req.FlowToken) < minToken || strings.EqualFold(req.FlowToken, "unused") {
+		return c.closed(req, "no token")
+	}
+	visitor, err := c.desk.Visitor(ctx, req.FlowToken)
+	var bad *desk.TokenError
+	if errors.As(err, &bad) {
+		return c.closed(req, "token "+bad.Why)
+	}
+	t := c.turn(req, visitor)
+	if err != nil {
+		return c.apology(ctx, t, err)
+	}
+	if visitor.Spent != nil {
+		return c.spent(t)
+	}
+	return c.act(ctx, t)
+}
+
+func (c *conversation) turn(req flow.Request, v desk.Visitor) *turn {
+	t := &turn{req: req, screen: c.flow.Screen(req.Screen), visitor: v}
+	if t.screen == nil {
+		t.screen = c.flow.Entry()
+		t.choices, t.extras = map[flow.Name]string{}, map[string]string{}
+		return t
+	}
+	t.choices, t.extras = t.screen.Choices(req.Data), t.screen.Extras(req.Data)
+	return t
+}
+
+// act answers the action of a token that can still book.
+func (c *conversation) act(ctx context.Context, t *turn) answer {
+	switch t.req.Action {
+	case flow.ActionInit:
+		c.trail.forget(t.req.FlowToken)
+		return c.show(ctx, t, t.screen, "shown")
+	case flow.ActionBack:
+		return c.back(ctx, t)
+	case flow.ActionDataExchange:
+		return c.exchange(ctx, t)
+	}
+	return c.again(ctx, t, textNotUnderstood, "unknown action")
+}
+
+// exchange answers what a customer did on a screen: an input that refreshes it, a tap that leads on, or the confirm.
+func (c *conversation) exchange(ctx context.Context, t *turn) answer {
+	if c.flow.Screen(t.req.Screen) == nil {
+		// A Flow that was published before this one may still be open on a phone.
+		return c.again(ctx, t, textStartAgain, "unknown screen")
+	}
+	if c.trail.older(t.req.FlowToken, c.cfg.Now(), c.cfg.ScreenTTL) {
+		return c.again(ctx, t, textTooOld, "stale screen")
+	}
+	if page, ok := strings.CutPrefix(t.choices[flow.ChosenSlot], pagePrefix); ok {
+		t.extras[pagePrefix] = page
+		delete(t.choices, flow.ChosenSlot)
+		return c.show(ctx, t, t.screen, "paged")
+	}
+	action := t.screen.Match(t.req.Data)
+	tapped := action == nil || action.Trigger == flow.Tap
+	_, slot := t.choices[flow.ChosenSlot]
+	switch {
+	case tapped && t.screen.Terminal:
+		return c.confirm(ctx, t)
+	case tapped && (slot || action != nil):
+		return c.advance(ctx, t)
+	}
+	if text := c.check(t); text != "" {
+		return c.again(ctx, t, text, "refused")
+	}
+	return c.show(ctx, t, t.screen, "refreshed")
+}
+
+// advance shows the next screen if what was chosen so far can be.
+func (c *conversation) advance(ctx context.Context, t *turn) answer {
+	text := c.check(t)
+	if text == "" {
+		text = c.checkTimes(ctx, t)
+	}
+	if text != "" {
+		return c.again(ctx, t, text, "refused")
+	}
+	if len(t.screen.Next) == 0 {
+		return c.show(ctx, t, t.screen, "refreshed")
+	}
+	return c.show(ctx, t, c.flow.Screen(t.screen.Next[0]), "shown")
+}
+
+// back shows the screen before the one that was left. Such a request carries no payload, so what was chosen before is
+// taken from the trail as far as it still knows.
+func (c *conversation) back(ctx context.Context, t *turn) answer {
+	if len(t.screen.Previous) == 0 {
+		return c.show(ctx, t, t.screen, "back")
+	}
+	to := t.screen.Previous[0]
+	for _, id := range t.screen.Previous {
+		if choices, extras, ok := c.trail.shown(t.req.FlowToken, id); ok {
+			to, t.choices, t.extras = id, choices, extras
+			break
+		}
+	}
+	return c.show(ctx, t, c.flow.Screen(to), "back")
+}
+
+// check resolves the ids of a payload. The text says what is wrong; empty: nothing.
+func (c *conversation) check(t *turn) string {
+	_, err := c.desk.Resolve(choiceOf(t.choices))
+	var unknown *desk.UnknownError
+	if errors.As(err, &unknown) {
+		return "Sorry, this " + noun(unknown.What) + " can't be booked. Please choose again."
+	}
+	if date, ok := t.choices[flow.ChosenDate]; ok {
+		if _, err := calendar.ParseDate(date); err != nil {
+			return textBadDate
+		}
+	}
+	return ""
+}
+
+// checkTimes asks whether the day still has a slot and the slot is still free.
+func (c *conversation) checkTimes(ctx context.Context, t *turn) string {
+	choice, _ := c.desk.Resolve(choiceOf(t.choices))
+	if id, ok := t.choices[flow.ChosenSlot]; ok {
+		start, text := c.start(t, id)
+		if text != "" {
+			return text
+		}
+		reason, err := c.desk.Check(ctx, choice, start)
+		if err != nil {
+			return textTrouble
+		}
+		return lostText(reason)
+	}
+	if date, ok := t.choices[flow.ChosenDate]; ok {
+		day, err := calendar.ParseDate(date)
+		if err != nil {
+			return textBadDate
+		}
+		starts, err := c.desk.Slots(ctx, choice, day)
+		switch {
+		case err != nil:
+			return textTrouble
+		case len(starts) == 0:
+			return textNoTimes
+		}
+	}
+	return ""
+}
+
+// start reads a slot id. A slot must lie on the date that came with it: both were shown together.
+func (c *conversation) start(t *turn, id string) (int64, string) {
+	start, err := desk.Start(id)
+	if err != nil {
+		return 0, textNotOffered
+	}
+	if date, ok := t.choices[flow.ChosenDate]; ok {
+		if day, err := calendar.ParseDate(date); err != nil || calendar.DateOf(start, c.desk.Zone()) != day {
+			return 0, textNotOffered
+		}
+	}
+	return start, ""
+}
+
+// confirm books. Whoever lost the slot gets a reason and other times on the same screen.
+func (c *conversation) confirm(ctx context.Context, t *turn) answer {
+	choice, err := c.desk.Resolve(choiceOf(t.choices))
+	if err != nil {
+		return c.again(ctx, t, c.check(t), "refused")
+	}
+	start, text := c.wanted(t)
+	if text != "" {
+		return c.again(ctx, t, text, "refused")
+	}
+	done, err := c.desk.Confirm(ctx, desk.Confirm{
+		Token: t.req.FlowToken, Request: fingerprint(t.req), Choice: choice, Start: start, Person: c.person(t),
+		Answer: c.success,
+	})
+	var lost *desk.LostError
+	var bad *desk.TokenError
+	switch {
+	case err == nil:
+		outcome := "booked"
+		if done.Repeated {
+			outcome = "repeated"
+		}
+		return c.done(t, done.Answer, outcome)
+	case errors.As(err, &lost):
+		t.extras[lostKey] = fmt.Sprint(start)
+		return c.again(ctx, t, lostText(lost.Reason), "lost: "+lost.Reason.String())
+	case errors.As(err, &bad):
+		return c.refused(ctx, t, bad)
+	}
+	return c.apology(ctx, t, err)
+}
+
+// wanted returns the slot that a confirm means: the alternative, where one was picked after a slot was lost.
+func (c *conversation) wanted(t *turn) (int64, string) {
+	if id, ok := t.choices[flow.Alternative]; ok {
+		start, err := desk.Start(id)
+		if err != nil {
+			return 0, textNotOffered
+		}
+		return start, ""
+	}
+	id, ok := t.choices[flow.ChosenSlot]
+	if !ok || id == noneID {
+		return 0, textNoSlot
+	}
+	return c.start(t, id)
+}
+
+// refused answers a confirm whose token booked or expired while it was on its way.
+func (c *conversation) refused(ctx context.Context, t *turn, bad *desk.TokenError) answer {
+	if bad.Booking != "" {
+		if v, err := c.desk.Visitor(ctx, t.req.FlowToken); err == nil && v.Spent != nil {
+			t.visitor = v
+			return c.spent(t)
+		}
+	}
+	return c.closed(t.req, "token "+bad.Why)
+}
+
+// done ends the Flow.
+func (c *conversation) done(t *turn, stored []byte, outcome string) answer {
+	var params map[string]string
+	if err := json.Unmarshal(stored, &params); err != nil {
+		params = nil // the booking stands; the chat only shows less of it
+	}
+	return answer{
+		status: http.StatusOK, body: flow.Success(t.req.Version, t.req.FlowToken, params),
+		action: t.req.Action, screen: t.screen.ID, outcome: outcome,
+	}
+}
+
+// spent answers a token that has booked: the same request gets the same answer, everything else is told what is booked.
+func (c *conversation) spent(t *turn) answer {
+	s := t.visitor.Spent
+	if t.req.Action == flow.ActionDataExchange && s.Request == fingerprint(t.req) {
+		return c.done(t, s.Answer, "repeated")
+	}
+	text := "You have booked already."
+	if s.Booking != nil {
+		text = fmt.Sprintf("You have booked %s (%s). Send us a message to book another appointment.",
+			c.summary(s.Booking), s.Booking.Reference)
+	}
+	return c.close(t.req, text, "token spent")
+}
+
+// closed ends a conversation whose token cannot be used.
+func (c *conversation) closed(req flow.Request, outcome string) answer {
+	return c.close(req, textClosed, outcome)
+}
+
+func (c *conversation) close(req flow.Request, text, outcome string) answer {
+	return answer{
+		status: statusTokenInvalid, body: flow.ErrorMessage(text),
+		action: actionName(req.Action), screen: c.known(req.Screen), outcome: outcome,
+	}
+}
+
+// apology answers trouble of our own. Only where nobody knows whether the booking was made there is no answer at all:
+// the phone then offers to send the same request again, and that finds out.
+func (c *conversation) apology(ctx context.Context, t *turn, err error) answer {
+	c.cfg.Log.Error("answering failed", "screen", t.screen.ID, "error", err)
+	if errors.Is(err, desk.ErrUncertain) {
+		return answer{
+			status: http.StatusServiceUnavailable, action: actionName(t.req.Action), screen: t.screen.ID, outcome: "uncertain",
+		}
+	}
+	return c.again(ctx, t, textTrouble, "failed")
+}
+
+// person is who the payload says the booking is for. It comes from outside, so it is cut to what a form can hold.
+func (c *conversation) person(t *turn) booking.Person {
+	p := booking.Person{
+		Name:  clean(t.choices[flow.CustomerName], 80),
+		Phone: clean(t.choices[flow.CustomerPhone], 20),
+		Email: clean(t.choices[flow.CustomerEmail], 254),
+		Notes: clean(t.choices[flow.Notes], 600),
+	}
+	for _, key := range slices.Sorted(mapsKeys(t.extras)) {
+		if len(p.Answers) == maxAnswers || internalKey(key) {
+			continue
+		}
+		if p.Answers == nil {
+			p.Answers = map[string]string{}
+		}
+		p.Answers[clean(key, 40)] = clean(t.extras[key], 600)
+	}
+	return p
+}
+
+const maxAnswers = 20
+
+// choiceOf picks the ids of a desk.Choice from a payload.
+func choiceOf(choices map[flow.Name]string) desk.Choice {
+	return desk.Choice{
+		Department: choices[flow.ChosenDepartment], Service: choices[flow.ChosenService],
+		Resource: choices[flow.ChosenResource],
+	}
+}
+
+// fingerprint identifies a request: its screen and its payload.
+func fingerprint(req flow.Request) string {
+	payload, err := json.Marshal(req.Data) // keys are sorted
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(append([]byte(req.Screen+"\x00"), payload...))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func actionName(action string) string {
+	switch action {
+	case flow.ActionInit, flow.ActionBack, flow.ActionDataExchange:
+		return action
+	}
+	return "unknown"
+}

@@ -1,0 +1,418 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/internal/desk"
+	"slotd/internal/flow"
+)
+
+// Ids and keys of our own making that can stand where a slot's id or an answer's key does.
+const (
+	noneID     = "none"  // an option that says that there is nothing to choose
+	pagePrefix = "page:" // an option that turns the page of a long list, before its number
+	lostKey    = "lost:" // in extras: the start of the slot that was just lost
+)
+
+func internalKey(key string) bool { return key == pagePrefix || key == lostKey }
+
+func mapsKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
+
+// show answers with a screen and all that it declares.
+func (c *conversation) show(ctx context.Context, t *turn, s *flow.Screen, outcome string) answer {
+	return c.screen(ctx, t, s, "", outcome)
+}
+
+// again answers with the screen that the request came from, fresh, and says why.
+func (c *conversation) again(ctx context.Context, t *turn, text, outcome string) answer {
+	return c.screen(ctx, t, t.screen, text, outcome)
+}
+
+func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text, outcome string) answer {
+	p := &page{c: c, t: t, screen: s, limit: 20}
+	values, err := p.values(ctx)
+	if err != nil {
+		c.cfg.Log.Error("filling a screen failed", "screen", s.ID, "error", err)
+		if text == "" {
+			text = textTrouble
+		}
+	}
+	if text == "" {
+		text = p.notice
+	}
+	if text != "" {
+		values.Texts[flow.ErrorText] = text
+	}
+	data := s.Fill(values)
+	if text != "" && len(data) > 0 {
+		data["error_message"] = text // a reserved key, shown even where the screen does not declare it
+	}
+	c.trail.answered(t.req.FlowToken, s.ID, t.choices, t.extras, c.cfg.Now())
+	return answer{
+		status: http.StatusOK, body: flow.Answer(t.req.Version, s.ID, data),
+		action: actionName(t.req.Action), screen: s.ID, outcome: outcome,
+	}
+}
+
+// page gathers the values of one screen. It computes only what the screen declares.
+type page struct {
+	c      *conversation
+	t      *turn
+	screen *flow.Screen
+	limit  int
+	notice string // what the customer should know beside the data
+
+	choice desk.Choice
+	v      flow.Values
+}
+
+func (p *page) values(ctx context.Context) (flow.Values, error) {
+	p.v = flow.Values{
+		Lists: map[flow.Name][]flow.Option{}, Flags: map[flow.Name]bool{}, Texts: map[flow.Name]string{},
+		Dates: map[flow.Name][]string{}, Echo: p.t.extras,
+	}
+	p.texts()
+	choice, err := p.c.desk.Resolve(choiceOf(p.t.choices))
+	if err != nil {
+		choice = desk.Choice{Department: choice.Department, Resource: desk.Any} // what was wrong is asked again
+		if choice, err = p.c.desk.Resolve(desk.Choice{Department: choice.Department}); err != nil {
+			choice, _ = p.c.desk.Resolve(desk.Choice{})
+		}
+	}
+	p.choice = choice
+	p.catalog()
+	err = p.times(ctx)
+	p.noEmptyLists()
+	return p.v, err
+}
+
+// declares reports whether the screen wants a name.
+func (p *page) declares(names ...flow.Name) bool {
+	for i := range p.screen.Data {
+		for _, n := range names {
+			if p.screen.Data[i].Name == n {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// limitOf is how many options the component that shows a list can hold.
+func (p *page) limitOf(list flow.Name) int {
+	for i := range p.screen.Data {
+		if f := &p.screen.Data[i]; f.Name == list && f.Limit > 0 {
+			return f.Limit
+		}
+	}
+	return 20
+}
+
+// texts gives back what was chosen and names the business.
+func (p *page) texts() {
+	for name, value := range p.t.choices {
+		p.v.Texts[name] = value
+	}
+	if p.t.choices[flow.CustomerName] == "" {
+		p.v.Texts[flow.CustomerName] = p.t.visitor.Name
+	}
+	zone := p.c.desk.Zone()
+	p.v.Texts[flow.Business] = p.c.cfg.Business
+	p.v.Texts[flow.PhoneNumber] = p.c.cfg.Phone
+	p.v.Texts[flow.Zone] = "All times are local time in " + zoneName(zone, p.c.cfg.Now())
+	p.v.Texts[flow.Summary] = p.summary()
+	p.v.Texts[flow.Details] = p.details()
+	p.v.Dates[flow.IncludeDays] = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
+}
+
+// catalog lists departments, services and resources. What depends on a choice that the same screen still asks for stays
+// empty until it is made.
+func (p *page) catalog() {
+	d := p.c.desk
+	for _, dep := range d.Departments() {
+		p.add(flow.Departments, dep.ID, dep.Title)
+	}
+	if p.waitsFor(flow.Departments, flow.ChosenDepartment) {
+		return
+	}
+	services := d.Services(p.choice.Department)
+	for _, s := range services {
+		p.add(flow.Services, s.ID, s.Title)
+	}
+	p.v.Flags[flow.HasServices] = len(services) > 1
+	if len(services) > 0 {
+		p.v.Texts[flow.ChosenService] = p.choice.Service
+	}
+	resources := d.Resources(p.choice.Department, p.choice.Service)
+	if len(resources) > 1 {
+		p.add(flow.Resources, desk.Any, "Any – first available")
+	}
+	for _, r := range resources {
+		p.add(flow.Resources, r.ID, r.Title)
+	}
+}
+
+// waitsFor reports whether the screen shows a list from which nothing was chosen yet although there is a choice.
+func (p *page) waitsFor(list, chosen flow.Name) bool {
+	return p.t.choices[chosen] == "" && p.declares(list) && len(p.v.Lists[list]) > 1
+}
+
+func (p *page) add(list flow.Name, id, title string) {
+	p.v.Lists[list] = append(p.v.Lists[list], flow.Option{ID: id, Title: title, Enabled: true})
+}
+
+// times fills days, parts and slots.
+func (p *page) times(ctx context.Context) error {
+	if p.waitsFor(flow.Departments, flow.ChosenDepartment) || p.waitsFor(flow.Resources, flow.ChosenResource) {
+		return nil
+	}
+	if p.declares(flow.Dates, flow.MinDate, flow.MaxDate, flow.UnavailableDates) {
+		if err := p.days(ctx); err != nil {
+			return err
+		}
+	}
+	if !p.declares(flow.Slots) {
+		return nil
+	}
+	if p.asksAlternative() {
+		return p.alternatives(ctx)
+	}
+	return p.slots(ctx)
+}
+
+// asksAlternative reports whether the screen's slots are those that a customer can have instead of a lost one.
+func (p *page) asksAlternative() bool {
+	for _, a := range p.screen.Actions {
+		if carries(a, flow.Alternative) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *page) days(ctx context.Context) error {
+	days, err := p.c.desk.Days(ctx, p.choice)
+	if err != nil {
+		return err
+	}
+	first, last := p.c.desk.Horizon()
+	if len(days) > 0 {
+		first, last = days[0], days[len(days)-1]
+	} else {
+		p.notice = p.c.noDays()
+	}
+	p.v.Texts[flow.MinDate], p.v.Texts[flow.MaxDate] = first.String(), last.String()
+	i := 0
+	for d := first; !last.Before(d); d = d.AddDays(1) {
+		if i < len(days) && days[i] == d {
+			p.add(flow.Dates, d.String(), booking.DayLabel(d))
+			i++
+			continue
+		}
+		p.v.Dates[flow.UnavailableDates] = append(p.v.Dates[flow.UnavailableDates], d.String())
+	}
+	return nil
+}
+
+// slots lists the times of the chosen day; without one, those of the first day that has any, unless a list of days is
+// on the same screen.
+func (p *page) slots(ctx context.Context) error {
+	date, chosen := p.t.choices[flow.ChosenDate]
+	day, err := calendar.ParseDate(date)
+	if !chosen || err != nil {
+		if p.declares(flow.Dates) {
+			return nil
+		}
+		days, err := p.c.desk.Days(ctx, p.choice)
+		if err != nil {
+			return err
+		}
+		if len(days) == 0 {
+			p.notice = p.c.noDays()
+			return nil
+		}
+		day = days[0]
+	}
+	starts, err := p.c.desk.Slots(ctx, p.choice, day)
+	if err != nil {
+		return err
+	}
+	label := booking.Label
+	if !chosen {
+		label = booking.LongLabel
+	}
+	if len(starts) == 0 && chosen {
+		p.notice = textNoTimes
+	}
+	p.list(starts, label)
+	return nil
+}
+
+// list shows start times, by part of the day or page by page where they are more than fit.
+func (p *page) list(starts []int64, label func(int64, *time.Location) string) {
+	limit, zone := p.limitOf(flow.Slots), p.c.desk.Zone()
+	if p.declares(flow.Parts) {
+		starts = p.parts(booking.Parts(starts, zone, limit))
+	} else if len(starts) > limit {
+		p.pages(starts, limit, label)
+		return
+	}
+	for _, s := range starts {
+		p.add(flow.Slots, desk.SlotID(s), label(s, zone))
+	}
+}
+
+// parts offers the parts of the day and returns the start times of the chosen one, the first if none is.
+func (p *page) parts(parts []booking.Part) []int64 {
+	if len(parts) == 0 {
+		return nil
+	}
+	chosen := parts[0]
+	for _, part := range parts {
+		p.add(flow.Parts, part.ID, part.Title)
+		if part.ID == p.t.choices[flow.ChosenPart] {
+			chosen = part
+		}
+	}
+	p.v.Flags[flow.HasParts] = len(parts) > 1
+	p.v.Texts[flow.ChosenPart] = chosen.ID
+	return chosen.Starts
+}
+
+// pages shows one page of a long list with options that turn it, for Flows that know no parts of the day.
+func (p *page) pages(starts []int64, limit int, label func(int64, *time.Location) string) {
+	size := limit - 2
+	last := (len(starts) - 1) / size
+	n, err := strconv.Atoi(p.t.extras[pagePrefix])
+	if err != nil || n < 0 || n > last {
+		n = 0
+	}
+	if n > 0 {
+		p.add(flow.Slots, pagePrefix+strconv.Itoa(n-1), "Earlier times …")
+	}
+	for _, s := range starts[n*size : min((n+1)*size, len(starts))] {
+		p.add(flow.Slots, desk.SlotID(s), label(s, p.c.desk.Zone()))
+	}
+	if n < last {
+		p.add(flow.Slots, pagePrefix+strconv.Itoa(n+1), "Later times …")
+	}
+}
+
+// alternatives lists the nearest free times around a lost slot; before a loss there is nothing to list.
+func (p *page) alternatives(ctx context.Context) error {
+	p.v.Texts[flow.Alternative] = ""
+	near, err := strconv.ParseInt(p.t.extras[lostKey], 10, 64)
+	if err != nil {
+		return nil
+	}
+	starts, err := p.c.desk.Alternatives(ctx, p.choice, near, min(p.limitOf(flow.Slots), 10))
+	if err != nil {
+		return err
+	}
+	for _, s := range starts {
+		p.add(flow.Slots, desk.SlotID(s), booking.LongLabel(s, p.c.desk.Zone()))
+	}
+	return nil
+}
+
+// noEmptyLists gives a list that the screen always shows an option that says that there is nothing: an empty one would
+// be refused by the phone.
+func (p *page) noEmptyLists() {
+	for list, flag := range map[flow.Name]flow.Name{
+		flow.Departments: flow.HasDepartments, flow.Services: flow.HasServices, flow.Resources: flow.HasResources,
+		flow.Dates: flow.HasDates, flow.Slots: flow.HasSlots,
+	} {
+		if p.declares(list) && !p.declares(flag) && len(p.v.Lists[list]) == 0 {
+			p.v.Lists[list] = []flow.Option{{ID: noneID, Title: "None available"}}
+		}
+	}
+}
+
+// summary says in a line what was chosen so far.
+func (p *page) summary() string {
+	var parts []string
+	d := p.c.desk
+	if s := d.Service(p.t.choices[flow.ChosenService]); s != nil {
+		parts = append(parts, s.Title)
+	}
+	switch r := d.Resource(p.t.choices[flow.ChosenResource]); {
+	case r != nil:
+		parts = append(parts, r.Title)
+	case p.t.choices[flow.ChosenResource] == desk.Any:
+		if dep := d.Department(p.t.choices[flow.ChosenDepartment]); dep != nil {
+			parts = append(parts, dep.Title)
+		}
+	}
+	id := p.t.choices[flow.ChosenSlot]
+	if alt := p.t.choices[flow.Alternative]; alt != "" {
+		id = alt
+	}
+	if start, err := desk.Start(id); err == nil {
+		parts = append(parts, booking.LongLabel(start, d.Zone()))
+	} else if day, err := calendar.ParseDate(p.t.choices[flow.ChosenDate]); err == nil {
+		parts = append(parts, booking.DayLabel(day))
+	}
+	if len(parts) == 0 {
+		return p.c.cfg.Business
+	}
+	return strings.Join(parts, " · ")
+}
+
+// details repeats what the customer wrote, each on a line of its own. A component that shows it may not be blank.
+func (p *page) details() string {
+	var lines []string
+	for _, n := range []flow.Name{flow.CustomerName, flow.CustomerPhone, flow.CustomerEmail, flow.Notes} {
+		if text := clean(p.t.choices[n], 600); text != "" {
+			lines = append(lines, text)
+		}
+	}
+	if len(lines) == 0 {
+		return "–"
+	}
+	return strings.Join(lines, "\n")
+}
+
+// summary names a booking to its customer.
+func (c *conversation) summary(b *booking.Booking) string {
+	var parts []string
+	if s := c.desk.Service(b.Service); s != nil {
+		parts = append(parts, s.Title)
+	}
+	for _, pl := range b.Placements {
+		if r := c.desk.Resource(pl.Resource); r != nil {
+			parts = append(parts, r.Title)
+		}
+	}
+	parts = append(parts, booking.LongLabel(b.Start, c.desk.Zone()))
+	return strings.Join(parts, " · ")
+}
+
+// success makes the parameters that end the Flow, which the chat gets too: the reference and what was booked.
+func (c *conversation) success(b *booking.Booking) []byte {
+	start := time.Unix(b.Start, 0).In(c.desk.Zone())
+	params := map[string]string{
+		"reference": b.Reference, "booking": b.ID, "summary": c.summary(b), "service": b.Service,
+		"start": start.Format(time.RFC3339), "date": start.Format(time.DateOnly), "time": start.Format("15:04"),
+	}
+	if b.Department != "" {
+		params["department"] = b.Department
+	}
+	if len(b.Placements) > 0 {
+		params["resource"] = b.Placements[0].Resource
+	}
+	out, err := json.Marshal(params)
+	if err != nil {
+		return []byte(fmt.Sprintf(`{"reference":%q}`, b.Reference))
+	}
+	return out
+}

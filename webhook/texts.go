@@ -1,0 +1,78 @@
+package webhook
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"slotd/internal/booking"
+)
+
+// What customers read when something is not as they wished. Short, friendly, and always with a way on.
+const (
+	textNotUnderstood = "Sorry, that was not understood. Please try again."
+	textStartAgain    = "This form has changed. Please start again."
+	textTooOld        = "You were away for a while. Here is what is free now."
+	textBadDate       = "Please choose a day from the calendar."
+	textNoTimes       = "There are no free times on that day. Please choose another day."
+	textNotOffered    = "Sorry, this time is not offered. Please choose another."
+	textNoSlot        = "Please choose a time."
+	textTrouble       = "Sorry, something went wrong on our side. Please try again in a minute."
+	textClosed        = "This button can't be used any more. Please send us a message to get a new one."
+)
+
+// lostText says why a slot cannot be booked; empty when it can.
+func lostText(r booking.Reason) string {
+	switch r {
+	case booking.Free:
+		return ""
+	case booking.NotOffered:
+		return textNotOffered
+	case booking.TooSoon:
+		return "Sorry, this time is too soon to book. Please choose a later one."
+	case booking.TooFar:
+		return "Sorry, this time is too far ahead. Please choose an earlier one."
+	case booking.Unknown:
+		return "Sorry, we can't be sure that this time is free. Please choose another or try again in a few minutes."
+	}
+	return "Sorry, this time has just been taken. Please choose another."
+}
+
+// noDays is said when the whole horizon has no slot.
+func (c *conversation) noDays() string {
+	text := "Sorry, there are no free times at the moment."
+	if c.cfg.Phone != "" {
+		text += " Please call " + c.cfg.Phone + "."
+	}
+	return text
+}
+
+func noun(what string) string {
+	if what == "resource" {
+		return "choice"
+	}
+	return what
+}
+
+// zoneName returns a zone as customers know it, such as "Berlin (UTC+1)".
+func zoneName(zone *time.Location, now time.Time) string {
+	city := zone.String()
+	if i := strings.LastIndexByte(city, '/'); i >= 0 {
+		city = city[i+1:]
+	}
+	return strings.ReplaceAll(city, "_", " ") + now.In(zone).Format(" (MST)")
+}
+
+// clean makes text from outside fit to be stored and written into a calendar: at most so many characters, no control
+// characters but line breaks, no space around it.
+func clean(s string, most int) string {
+	n := 0
+	s = strings.Map(func(r rune) rune {
+		if n >= most || r == unicode.ReplacementChar || unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		n++
+		return r
+	}, s)
+	return strings.TrimSpace(s)
+}
