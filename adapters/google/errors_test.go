@@ -114,7 +114,7 @@ func TestRetryAfter(t *testing.T) {
 		"Mon, 05 Apr 2027 12:01:30 GMT": 90 * time.Second,
 		"Mon, 05 Apr 2027 11:00:00 GMT": 0,
 	} {
-		if got := retryAfter(http.Header{"Retry-After": {in}}, now); got != want {
+		if got := calendar.RetryAfterHeader(http.Header{"Retry-After": {in}}, now); got != want {
 			t.Errorf("%q: %v, want %v", in, got, want)
 		}
 	}

@@ -133,11 +133,11 @@ func instant(t *gcal.EventDateTime, loc *time.Location) (time.Time, error) {
 	if t.Date == "" {
 		return time.Parse(time.RFC3339, t.DateTime)
 	}
-	date, err := time.Parse(time.DateOnly, t.Date)
+	date, err := calendar.ParseDate(t.Date)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return dayStart(date, loc), nil
+	return date.Interval(loc).StartTime(), nil
 }
 
 // location loads an IANA zone. Its error names the zone: a person has to correct it.
@@ -147,26 +147,7 @@ func location(op, zone string) (*time.Location, error) {
 	}
 	loc, err := time.LoadLocation(zone)
 	if err != nil {
-		return nil, &calendar.Error{Kind: calendar.Refused, Op: op, Reason: "unknownTimeZone:" + printable(zone)}
+		return nil, &calendar.Error{Kind: calendar.Refused, Op: op, Reason: "unknownTimeZone:" + calendar.Code(zone)}
 	}
 	return loc, nil
-}
-
-// dayStart returns the first existing instant of a date in loc. The date is given as midnight UTC. Where clocks go
-// forward at midnight the day begins at one o'clock; where they go back over midnight it begins at the first of the
-// two.
-func dayStart(date time.Time, loc *time.Location) time.Time {
-	t := date.Add(-36 * time.Hour).In(loc) // before the date in every zone
-	for {
-		_, offset := t.Zone()
-		_, end := t.ZoneBounds()
-		midnight := date.Add(-time.Duration(offset) * time.Second)
-		if midnight.Before(t) {
-			midnight = t // skipped by the change that begins this period
-		}
-		if end.IsZero() || midnight.Before(end) {
-			return midnight
-		}
-		t = end
-	}
 }

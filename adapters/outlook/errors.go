@@ -1,14 +1,9 @@
 package outlook
 
 import (
-	"context"
 	"errors"
-	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"slotd/internal/calendar"
@@ -78,62 +73,21 @@ func classify(op string, err error) error {
 	if errors.As(err, &token) {
 		return tokenError(op, token)
 	}
-	return &calendar.Error{Kind: calendar.Unclear, Op: op, Err: cause(err)}
+	return &calendar.Error{Kind: calendar.Unclear, Op: op, Err: calendar.Cause(err, errOtherHost, errNoList)}
 }
 
 // tokenError classifies a refused token refresh. Its body may hold anything and is dropped.
 func tokenError(op string, token *oauth2.RetrieveError) error {
-	e := &calendar.Error{Kind: calendar.Unclear, Op: op, Reason: printable(token.ErrorCode)}
+	e := &calendar.Error{Kind: calendar.Unclear, Op: op, Reason: calendar.Code(token.ErrorCode)}
 	switch token.ErrorCode {
 	case "invalid_grant", "unauthorized_client", "invalid_client", "interaction_required":
 		e.Kind = calendar.NeedsPerson
 	}
 	if token.Response != nil {
 		e.Status = token.Response.StatusCode
-		e.RetryAfter = retryAfter(token.Response.Header, time.Now())
+		e.RetryAfter = calendar.RetryAfterHeader(token.Response.Header, time.Now())
 	}
 	return e
-}
-
-// cause keeps those causes whose text cannot hold an address or an id.
-func cause(err error) error {
-	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF,
-		syscall.ECONNREFUSED, syscall.ECONNRESET, errOtherHost, errNoList} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	var n net.Error
-	if errors.As(err, &n) && n.Timeout() {
-		return errors.New("timeout")
-	}
-	return errors.New("no usable reply")
-}
-
-// retryAfter reads the header of that name: seconds or an HTTP date. Anything else, and the past, is 0; more than a
-// day is a day.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	const most = 24 * time.Hour
-	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return time.Duration(min(max(s, 0), int64(most/time.Second))) * time.Second
-	}
-	at, err := http.ParseTime(v)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), most)
-}
-
-// printable keeps a code from outside short and plain, so that it can stand in a log.
-func printable(code string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./+", r) {
-			return r
-		}
-		return -1
-	}, code)
-	return clean[:min(len(clean), 64)]
 }
 
 // endless is the error for a list whose pages do not end.

@@ -147,28 +147,9 @@ func (m moment) instant() (time.Time, bool) {
 
 func (m moment) day(loc *time.Location) (time.Time, bool) {
 	date, _, _ := strings.Cut(m.dateTime, "T")
-	t, err := time.Parse(time.DateOnly, date)
+	d, err := calendar.ParseDate(date)
 	if err != nil {
 		return time.Time{}, false
 	}
-	return dayStart(t, loc), true
-}
-
-// dayStart returns the first existing instant of a date in loc. The date is given as midnight UTC. Where clocks go
-// forward at midnight the day begins at one o'clock; where they go back over midnight it begins at the first of the
-// two.
-func dayStart(date time.Time, loc *time.Location) time.Time {
-	t := date.Add(-36 * time.Hour).In(loc) // before the date in every zone
-	for {
-		_, offset := t.Zone()
-		_, end := t.ZoneBounds()
-		midnight := date.Add(-time.Duration(offset) * time.Second)
-		if midnight.Before(t) {
-			midnight = t // skipped by the change that begins this period
-		}
-		if end.IsZero() || midnight.Before(end) {
-			return midnight
-		}
-		t = end
-	}
+	return d.Interval(loc).StartTime(), true
 }

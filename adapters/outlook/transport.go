@@ -97,7 +97,7 @@ func note(ctx context.Context, resp *http.Response) {
 		} `json:"error"`
 	}
 	_ = json.Unmarshal(data, &reply) // not every refusal is JSON
-	*o = outcome{resp.StatusCode, printable(reply.Error.Code), retryAfter(resp.Header, time.Now())}
+	*o = outcome{resp.StatusCode, calendar.Code(reply.Error.Code), calendar.RetryAfterHeader(resp.Header, time.Now())}
 }
 
 type limited struct {

@@ -17,7 +17,7 @@ func location(op, name string) (*time.Location, error) {
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, &calendar.Error{Kind: calendar.Refused, Op: op, Reason: "unknownTimeZone:" + printable(name)}
+		return nil, &calendar.Error{Kind: calendar.Refused, Op: op, Reason: "unknownTimeZone:" + calendar.Code(name)}
 	}
 	return loc, nil
 }

@@ -31,7 +31,8 @@ func (s *Server) deltaView(c *call) (reply, *apiError) {
 	for _, name := range besideDelta {
 		if c.r.URL.Query().Has(name) {
 			return reply{}, badRequest("ErrorInvalidUrlQuery",
-				"The following parameters are not supported with change tracking over the 'CalendarView' resource: '"+strings.Join(besideDelta, ", ")+"'.")
+				"The following parameters are not supported with change tracking over the 'CalendarView' resource: '"+
+					strings.Join(besideDelta, ", ")+"'.")
 		}
 	}
 	t, apiErr := s.deltaState(c)

@@ -51,7 +51,8 @@ func TestComponentsInTheBrowser(t *testing.T) {
 	s.click(next)
 	s.at("REVIEW")
 	s.shows(".text-heading", "b for sam@example.com")
-	s.until("see the range", `document.querySelectorAll('.day.chosen').length === 2 && document.querySelectorAll('.day.within').length === 1`)
+	s.until("see the range", `document.querySelectorAll('.day.chosen').length === 2 &&
+		document.querySelectorAll('.day.within').length === 1`)
 	s.picture("18-range")
 	s.click(next)
 	s.shows(".bubble.booked", "sam@example.com")

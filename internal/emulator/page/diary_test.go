@@ -139,8 +139,10 @@ func london(t *testing.T) *time.Location {
 
 // twoDiaries returns the calendars of a clinic in an ordinary week.
 func twoDiaries(b *bell) (adams, baker *diary) {
-	adams = &diary{bell: b, info: Info{Key: "adams", Provider: "Google", Title: "Dr. Adams", Owner: "Cardiology", Zone: "Europe/London"}}
-	baker = &diary{bell: b, info: Info{Key: "baker", Provider: "Outlook", Title: "Dr. Baker", Owner: "General practice", Zone: "Europe/London"}}
+	adams = &diary{bell: b, info: Info{Key: "adams", Provider: "Google", Title: "Dr. Adams", Owner: "Cardiology",
+		Zone: "Europe/London"}}
+	baker = &diary{bell: b, info: Info{Key: "baker", Provider: "Outlook", Title: "Dr. Baker", Owner: "General practice",
+		Zone: "Europe/London"}}
 	at := func(day, hour, minute int) time.Time {
 		return time.Date(2026, time.November, day, hour, minute, 0, 0, time.UTC)
 	}

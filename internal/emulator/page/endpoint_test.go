@@ -15,7 +15,7 @@ import (
 	"slotd/internal/flow"
 )
 
-// clinic is a scripted endpoint that speaks the real envelope and books into a diary. It stands in for proxy and daemon.
+// clinic is a scripted endpoint that speaks the real envelope and books into a diary: proxy and daemon in one.
 type clinic struct {
 	t     *testing.T
 	adams *diary
@@ -152,17 +152,21 @@ func (c *clinic) screen(r flow.Request) m {
 	switch step {
 	case "":
 		return show("DEPARTMENT", m{"business": "Harbour Clinic", "departments": []m{
-			option("cardiology", "Cardiology", "Heart and circulation"), option("general", "General practice", "Everything else"),
+			option("cardiology", "Cardiology", "Heart and circulation"),
+			option("general", "General practice", "Everything else"),
 			option("derma", "Dermatology", "Skin, hair and nails")}})
 	case "DEPARTMENT", "DOCTOR":
 		if step == "DOCTOR" && r.Data["resource"] != nil {
-			return show("DAY", m{"department": get("department"), "service": get("service"), "resource": get("resource"),
+			return show("DAY", m{"department": get("department"), "service": get("service"),
+				"resource": get("resource"),
 				"min_date": "2026-11-23", "max_date": "2026-12-18",
-				"unavailable_dates": []string{"2026-11-26", "2026-11-28", "2026-11-29", "2026-12-05", "2026-12-06", "2026-12-12", "2026-12-13"}})
+				"unavailable_dates": []string{"2026-11-26", "2026-11-28", "2026-11-29", "2026-12-05", "2026-12-06", "2026-12-12",
+					"2026-12-13"}})
 		}
 		resources := []m{}
 		if get("service") != "" {
-			resources = []m{option("any", "First available", ""), option("adams", "Dr. Adams", "Cardiology"), option("baker", "Dr. Baker", "")}
+			resources = []m{option("any", "First available", ""), option("adams", "Dr. Adams", "Cardiology"),
+				option("baker", "Dr. Baker", "")}
 		}
 		return show("DOCTOR", m{"department": get("department"), "service": get("service"), "has_services": true,
 			"services":  []m{option("checkup", "Check-up", "30 minutes"), option("ecg", "ECG", "45 minutes")},
@@ -173,8 +177,9 @@ func (c *clinic) screen(r flow.Request) m {
 		if get("slot") == "" {
 			return c.times(get, "")
 		}
-		return show("DETAILS", m{"department": get("department"), "service": get("service"), "resource": get("resource"),
-			"date": get("date"), "slot": get("slot"), "summary": c.say(get("slot")), "name": "", "notes": ""})
+		return show("DETAILS", m{"department": get("department"), "service": get("service"),
+			"resource": get("resource"),
+			"date":     get("date"), "slot": get("slot"), "summary": c.say(get("slot")), "name": "", "notes": ""})
 	case "DETAILS":
 		return c.confirm(get, nil, "")
 	}
@@ -194,7 +199,8 @@ func (c *clinic) free(date, part string) []m {
 		first, last = 13, 17
 	}
 	slots := []m{}
-	for at := day.Add(time.Duration(first) * time.Hour); at.Before(day.Add(time.Duration(last) * time.Hour)); at = at.Add(30 * time.Minute) {
+	end := day.Add(time.Duration(last) * time.Hour)
+	for at := day.Add(time.Duration(first) * time.Hour); at.Before(end); at = at.Add(30 * time.Minute) {
 		if !c.adams.busyAt(at, at.Add(30*time.Minute)) {
 			slots = append(slots, option(at.UTC().Format(time.RFC3339), at.Format("15:04"), ""))
 		}
@@ -212,7 +218,8 @@ func (c *clinic) times(get func(string) string, message string) m {
 		c.t.Errorf("the phone sent no date: %v", err)
 	}
 	slots := c.free(get("date"), part)
-	data := m{"department": get("department"), "service": get("service"), "resource": get("resource"), "date": get("date"),
+	data := m{"department": get("department"), "service": get("service"), "resource": get("resource"),
+		"date":    get("date"),
 		"summary": day.Format("Monday, 2 January"), "zone": "Europe/London", "part": part, "has_parts": true,
 		"parts": []m{option("morning", "Morning", ""), option("afternoon", "Afternoon", "")},
 		"slots": slots, "has_slots": len(slots) > 0}
@@ -223,9 +230,11 @@ func (c *clinic) times(get func(string) string, message string) m {
 }
 
 func (c *clinic) confirm(get func(string) string, slots []m, message string) m {
-	data := m{"department": get("department"), "service": get("service"), "resource": get("resource"), "date": get("date"),
+	data := m{"department": get("department"), "service": get("service"), "resource": get("resource"),
+		"date": get("date"),
 		"slot": get("slot"), "name": get("name"), "notes": get("notes"), "summary": c.say(get("slot")),
-		"details": "Check-up with Dr. Adams, Cardiology.\n30 minutes, for " + get("name") + ".", "slots": append([]m{}, slots...), "has_slots": len(slots) > 0}
+		"details": "Check-up with Dr. Adams, Cardiology.\n30 minutes, for " + get("name") + ".",
+		"slots":   append([]m{}, slots...), "has_slots": len(slots) > 0}
 	if message != "" {
 		data["error_message"] = message
 	}
@@ -243,7 +252,8 @@ func (c *clinic) book(r flow.Request, get func(string) string) m {
 		c.t.Errorf("the phone sent no slot: %v", err)
 	}
 	if c.adams.busyAt(start, start.Add(30*time.Minute)) {
-		return c.confirm(get, c.free(get("date"), "morning"), "That time has just been taken. Please choose another one.")
+		return c.confirm(get, c.free(get("date"), "morning"),
+			"That time has just been taken. Please choose another one.")
 	}
 	c.adams.add(Event{Title: "Check-up", Start: start, End: start.Add(30 * time.Minute), Busy: true, Ours: true})
 	return m{"version": "4.0", "screen": "SUCCESS", "data": m{"extension_message_response": m{"params": m{

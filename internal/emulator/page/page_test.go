@@ -49,7 +49,8 @@ func openStage(t *testing.T, flowJSON []byte) *stage {
 		NewToken:  func(context.Context) (string, error) { return fmt.Sprintf("token-%06d", tokens.Add(1)), nil },
 		Calendars: []Calendar{adams, baker}, Changed: b.listen, Now: now,
 		Freshness: func() map[string]time.Time {
-			return map[string]time.Time{"adams": now().Truncate(10 * time.Second), "baker": now().Truncate(20 * time.Second)}
+			return map[string]time.Time{"adams": now().Truncate(10 * time.Second),
+				"baker": now().Truncate(20 * time.Second)}
 		},
 	})
 	if err != nil {
@@ -59,8 +60,22 @@ func openStage(t *testing.T, flowJSON []byte) *stage {
 	t.Cleanup(server.Close)
 	s := &stage{T: t, ctx: browser(t), clinic: c, adams: adams, baker: baker}
 	s.do("load the page", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(server.URL),
-		chromedp.WaitVisible(chromedp.CSS(`.agenda[data-calendar="adams"] .event`)), chromedp.WaitVisible(chromedp.CSS(`.cta`)))
+		chromedp.WaitVisible(chromedp.CSS(`.agenda[data-calendar="adams"] .event`)),
+		chromedp.WaitVisible(chromedp.CSS(`.cta`)))
+	s.do("watch for faults", chromedp.Evaluate[chromedp.Void](`window.faults = [];
+		for (const kind of ["error", "unhandledrejection", "securitypolicyviolation"]) {
+			addEventListener(kind, (e) => faults.push(kind + ": " + (e.message ?? e.reason ?? e.violatedDirective)));
+		}`))
+	t.Cleanup(s.faultless)
 	return s
+}
+
+// faultless fails the test when the page's scripts failed or its policy was broken.
+func (s *stage) faultless() {
+	faults, err := chromedp.Run(s.ctx, chromedp.Evaluate[[]string](`window.faults`))
+	if err != nil || len(faults) > 0 {
+		s.Errorf("the page has faults: %v %v", faults, err)
+	}
 }
 
 // browser starts a headless Chromium that lives as long as the test.
@@ -140,7 +155,8 @@ func (s *stage) at(screen string) {
 // shows waits for a text in an element.
 func (s *stage) shows(selector, text string) {
 	s.Helper()
-	s.until(fmt.Sprintf("see %q", text), fmt.Sprintf(`[...document.querySelectorAll(%q)].some((e) => e.textContent.includes(%q))`, selector, text))
+	s.until(fmt.Sprintf("see %q", text),
+		fmt.Sprintf(`[...document.querySelectorAll(%q)].some((e) => e.textContent.includes(%q))`, selector, text))
 }
 
 // picture saves what is seen, where SLOTD_SCREENSHOTS names a directory for that.
@@ -151,7 +167,8 @@ func (s *stage) picture(name string) {
 		return
 	}
 	// Movements end on their own; a picture wants them ended.
-	s.do("end all movements", chromedp.Evaluate[chromedp.Void](`document.getAnimations().forEach((a) => { try { a.finish() } catch {} })`))
+	s.do("end all movements", chromedp.Evaluate[chromedp.Void](
+		`document.getAnimations().forEach((a) => { try { a.finish() } catch {} })`))
 	png, err := chromedp.Run(s.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		s.Fatal(err)
@@ -208,7 +225,8 @@ func TestBookingInTheBrowser(t *testing.T) {
 	s.click(next)
 	s.shows(".bubble.booked", "H7K2QD")
 	s.shows(".bubble.booked", "Wednesday, 25 November, 10:30")
-	s.until("see the booking flash", `document.querySelector('[data-calendar="adams"] [data-day="2026-11-25"] .event.ours.flash')`)
+	s.until("see the booking flash",
+		`document.querySelector('[data-calendar="adams"] [data-day="2026-11-25"] .event.ours.flash')`)
 	s.until("see the sheet go", `!document.querySelector('.sheet-layer')`)
 	s.picture("8-booked")
 	if _, ok := s.adams.find("Check-up"); !ok {
@@ -235,7 +253,8 @@ func TestDrawingInTheBrowser(t *testing.T) {
 	s.drag(`[data-calendar="baker"] .column[data-day="2026-11-25"]`, 11, 12.5)
 	s.picture("10-drawing")
 	s.do("name the event", chromedp.SendKeys(chromedp.CSS(`.dialog .title-input`), "Lunch with the team\r"))
-	s.until("see the event", `document.querySelector('[data-calendar="baker"] [data-day="2026-11-25"] .event.busy[title^="Lunch"]')`)
+	s.until("see the event",
+		`document.querySelector('[data-calendar="baker"] [data-day="2026-11-25"] .event.busy[title^="Lunch"]')`)
 	drawn, ok := s.baker.find("Lunch with the team")
 	start := time.Date(2026, time.November, 25, 11, 0, 0, 0, time.UTC)
 	if !ok || !drawn.Start.Equal(start) || !drawn.End.Equal(start.Add(90*time.Minute)) || !drawn.Busy {
@@ -269,16 +288,19 @@ func (s *stage) drag(column string, from, to float64) {
 	s.Helper()
 	type area struct{ X, Y, Width, Height float64 }
 	box, err := chromedp.Run(s.ctx, chromedp.Evaluate[area](fmt.Sprintf(
-		`(({x, y, width, height}) => ({x, y, width, height}))(document.querySelector(%q).getBoundingClientRect())`, column)))
+		`(({x, y, width, height}) => ({x, y, width, height}))(document.querySelector(%q).getBoundingClientRect())`,
+		column)))
 	if err != nil {
 		s.Fatal(err)
 	}
 	x := box.X + box.Width/2
 	y := func(hour float64) float64 { return box.Y + box.Height*hour/24 }
-	s.do("drag", chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y(from)+1, chromedp.ButtonLeft, chromedp.ClickCount(1)),
+	s.do("drag", chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y(from)+1, chromedp.ButtonLeft,
+		chromedp.ClickCount(1)),
 		chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y((from+to)/2), chromedp.ButtonLeft),
 		chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y(to)-2, chromedp.ButtonLeft),
-		chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y(to)-2, chromedp.ButtonLeft, chromedp.ClickCount(1)),
+		chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y(to)-2, chromedp.ButtonLeft,
+			chromedp.ClickCount(1)),
 		chromedp.WaitVisible(chromedp.CSS(".dialog .title-input")))
 }
 

@@ -137,6 +137,12 @@ func ParseRule(value string) (Rule, error) {
 	if r.Freq == "" || r.Interval < 1 || r.Interval > 1000 || r.Count < 0 {
 		return Rule{}, errors.New("RRULE without a valid FREQ, INTERVAL or COUNT")
 	}
+	if r.Freq == Yearly && len(r.ByDay)+len(r.ByMonthDay) > 0 || r.Freq != Monthly && len(r.ByMonthDay) > 0 {
+		return Rule{}, errors.New("RRULE with parts that its FREQ does not support")
+	}
+	if r.Freq != Monthly && slices.ContainsFunc(r.ByDay, func(d Day) bool { return d.N != 0 }) {
+		return Rule{}, errors.New("RRULE with a numbered day that is not monthly")
+	}
 	return r, nil
 }
 

@@ -19,7 +19,7 @@ export class Agenda {
   #mirrored = null;
   #drag = null;
 
-  /** clock: { now() in ms }; actions: { draw(key, event), setBusy(key, id, busy), erase(key, id) } returning promises. */
+  /** clock: { now() in ms }; actions, all promises: { draw(key, event), setBusy(key, id, busy), erase(key, id) }. */
   constructor(host, info, clock, actions) {
     this.info = info;
     this.clock = clock;
@@ -48,7 +48,8 @@ export class Agenda {
       type: "button", "aria-pressed": String(mode === this.mode), "data-mode": mode, onclick: () => this.#setMode(mode),
     }, mode === "day" ? "Day" : "Week"));
     this.card = h("section", {
-      class: `agenda ${info.provider.toLowerCase()}`, "data-calendar": info.key, "aria-label": `${info.provider} calendar of ${info.owner}`,
+      class: `agenda ${info.provider.toLowerCase()}`, "data-calendar": info.key,
+      "aria-label": `${info.provider} calendar of ${info.owner}`,
     },
     h("header", { class: "agenda-bar" },
       h("span", { class: "agenda-mark", "aria-hidden": "true" }, h("i"), h("b")),
@@ -56,8 +57,10 @@ export class Agenda {
       this.fresh,
       h("div", { class: "agenda-nav" },
         h("button", { type: "button", class: "today-button", onclick: () => this.#go(this.#today()) }, "Today"),
-        h("button", { type: "button", class: "round", "aria-label": "Earlier", onclick: () => this.#turn(-1) }, icons.left()),
-        h("button", { type: "button", class: "round", "aria-label": "Later", onclick: () => this.#turn(1) }, icons.right()),
+        h("button", { type: "button", class: "round", "aria-label": "Earlier", onclick: () => this.#turn(-1) },
+          icons.left()),
+        h("button", { type: "button", class: "round", "aria-label": "Later", onclick: () => this.#turn(1) },
+          icons.right()),
         this.range),
       h("div", { class: "segmented", role: "group", "aria-label": "View" }, this.modes)),
     this.head, this.allDay, this.scroller);
@@ -106,10 +109,15 @@ export class Agenda {
     this.#known = ours;
     for (const event of fresh) {
       this.#flashing.add(event.id);
-      setTimeout(() => this.#flashing.delete(event.id), flashMs);
+      setTimeout(() => this.#calm(event.id), flashMs);
     }
     if (fresh.length > 0) this.#reveal(fresh[0]);
     if (!this.#drag) this.#drawDays();
+  }
+
+  #calm(id) {
+    this.#flashing.delete(id);
+    this.card.querySelector(`[data-event="${CSS.escape(id)}"]`)?.classList.remove("flash");
   }
 
   #reveal(event) {
@@ -118,7 +126,8 @@ export class Agenda {
     const hour = parseFloat(getComputedStyle(this.card).getPropertyValue("--hour"));
     const top = (minutes / 60) * hour;
     const { scrollTop, clientHeight } = this.scroller;
-    if (top < scrollTop || top + hour > scrollTop + clientHeight) this.scroller.scrollTo({ top: top - clientHeight / 3 });
+    const seen = top >= scrollTop && top + hour <= scrollTop + clientHeight;
+    if (!seen) this.scroller.scrollTo({ top: top - clientHeight / 3 });
   }
 
   /** The time of the last confirmed mirror, in ms. */
@@ -150,12 +159,13 @@ export class Agenda {
     this.card.style.setProperty("--days", String(days.length));
     this.range.textContent = this.mode === "day" ? fullDay(days[0]) : monthYear(days[3]);
     this.head.replaceChildren(
-      h("span", { class: "zone", title: this.info.zone }, zoneLabel(instantOf(days[0], 720, this.info.zone), this.info.zone)),
+      h("span", { class: "zone", title: this.info.zone }, this.#zoneLabel(days[0])),
       ...days.map((day) => this.#dayHead(day, today)));
     this.allDay.replaceChildren(h("span", { class: "gutter" }, "all day"), ...days.map((day) =>
       h("div", { class: "all-day-cell" }, this.#on(day).filter((e) => e.all_day).map((e) => this.#block(e, day)))));
     this.grid.replaceChildren(
-      h("div", { class: "hours", "aria-hidden": "true" }, Array.from({ length: 24 }, (_, i) => h("span", {}, i ? clockText(i * 60) : ""))),
+      h("div", { class: "hours", "aria-hidden": "true" },
+        Array.from({ length: 24 }, (_, i) => h("span", {}, i ? clockText(i * 60) : ""))),
       ...days.map((day) => this.#column(day, today)));
     this.#placeNow();
     if (focused) this.#focus(focused);
@@ -165,12 +175,17 @@ export class Agenda {
     this.card.querySelector(`[data-event="${CSS.escape(id)}"]`)?.focus({ preventScroll: true });
   }
 
+  #zoneLabel(day) {
+    return zoneLabel(instantOf(day, 720, this.info.zone), this.info.zone);
+  }
+
   #dayHead(day, today) {
     const classes = `day-head ${day === today ? "today" : ""} ${day < today ? "past" : ""}`;
     return h("button", {
       type: "button", class: classes, "aria-label": `Add an event on ${fullDay(day)}`, title: "Add an event",
       onclick: (e) => this.#propose(day, 540, 600, e.currentTarget.getBoundingClientRect()),
-    }, h("span", { class: "day-name" }, shortWeekday(day)), h("span", { class: "day-number" }, String(Number(day.slice(8)))),
+    }, h("span", { class: "day-name" }, shortWeekday(day)),
+    h("span", { class: "day-number" }, String(Number(day.slice(8)))),
     day.endsWith("-01") && h("span", { class: "day-month" }, shortMonth(day)));
   }
 
@@ -181,7 +196,8 @@ export class Agenda {
       arrange(timed).map(({ event, from, to, lane, lanes }) => {
         const block = this.#block(event, day, to - from);
         block.classList.toggle("narrow", lanes > 1);
-        for (const [k, v] of Object.entries({ from: from / 60, to: to / 60, lane, lanes })) block.style.setProperty(`--${k}`, String(v));
+        const place = { from: from / 60, to: to / 60, lane, lanes };
+        for (const [k, v] of Object.entries(place)) block.style.setProperty(`--${k}`, String(v));
         return block;
       }),
       h("div", { class: "now", "data-day": day, hidden: true }));
@@ -217,7 +233,8 @@ export class Agenda {
       type: "button", class: classes, "data-event": event.id, title: `${event.title}, ${this.#times(event)}`,
       "aria-label": `${event.title}, ${fullDay(day)}, ${this.#times(event)}, ${event.ours ? "booked by slotd" : kind}`,
       onclick: (e) => this.#inspect(event, e.currentTarget),
-    }, h("span", { class: "event-title" }, event.title), !event.all_day && h("span", { class: "event-time" }, start, h("span", { class: "event-end" }, ` – ${end}`)));
+    }, h("span", { class: "event-title" }, event.title),
+    !event.all_day && h("span", { class: "event-time" }, start, h("span", { class: "event-end" }, ` – ${end}`)));
   }
 
   // Drawing: press on the empty grid, pull, let go; then a small dialog asks for the title.

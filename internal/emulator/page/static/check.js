@@ -19,7 +19,8 @@ export function checkStep(flow, from, to) {
   const legal = from === ""
     ? !targets.has(to)
     : from === to || edges[from]?.includes(to) || edges[to]?.includes(from);
-  if (!legal) throw new Rejected("invalid-screen-transition", `The step from ${from || "the start"} to ${to} is not declared.`);
+  if (legal) return;
+  throw new Rejected("invalid-screen-transition", `The step from ${from || "the start"} to ${to} is not declared.`);
 }
 
 const typeOf = (v) => (Array.isArray(v) ? "array" : v === null ? "null" : typeof v);

@@ -17,7 +17,8 @@ export function draw(children, env) {
     }
     if (component.type === "Switch") return draw(branchOf(component, env.run.scope), env);
     if (component.type === "Form") {
-      return draw(component.children, { ...env, errors: resolve(component["error-messages"] ?? {}, env.run.scope) ?? {} });
+      const errors = resolve(component["error-messages"], env.run.scope) ?? {};
+      return draw(component.children, { ...env, errors });
     }
     const renderer = renderers[component.type];
     if (!renderer || resolve(component.visible ?? true, env.run.scope) === false) return [];
@@ -87,7 +88,8 @@ function group(env, c, kind, ...inner) {
 const optionsOf = (env, c) => prop(env, c, "data-source", []) ?? [];
 
 function picture(option) {
-  if (option.image) return h("img", { class: "option-image", src: imageURL(option.image), alt: option["alt-text"] ?? "" });
+  const alt = option["alt-text"] ?? "";
+  if (option.image) return h("img", { class: "option-image", src: imageURL(option.image), alt });
   if (option.color) return h("span", { class: "option-colour", style: { "background-color": option.color } });
   return null;
 }
@@ -108,7 +110,8 @@ function row(env, c, option, type, checked, onchange) {
       option.description && h("span", { class: "option-description" }, option.description),
       option.metadata && h("span", { class: "option-meta" }, option.metadata)),
     h("input", {
-      type, name: c.name, checked, disabled: !enabled, "data-focus": `${c.name}:${option.id}`, "data-option": option.id, onchange,
+      type, name: c.name, checked, disabled: !enabled, "data-focus": `${c.name}:${option.id}`,
+      "data-option": option.id, onchange,
     }));
 }
 
@@ -125,10 +128,12 @@ function optionActions(env, options, before, after) {
 function radioButtons(c, env) {
   const options = optionsOf(env, c);
   const value = valueOf(env, c);
-  return group(env, c, "list", h("div", { class: "options" }, options.map((o) => row(env, c, o, "radio", value === o.id, () => {
-    optionActions(env, options, value ? [value] : [], [o.id]);
-    choose(env, c, o.id);
-  }))));
+  const pick = (id) => {
+    optionActions(env, options, value ? [value] : [], [id]);
+    choose(env, c, id);
+  };
+  return group(env, c, "list", h("div", { class: "options" },
+    options.map((o) => row(env, c, o, "radio", value === o.id, () => pick(o.id)))));
 }
 
 function checkboxes(c, env) {
@@ -176,7 +181,8 @@ function dropdown(c, env) {
   const picked = options.find((o) => o.id === valueOf(env, c));
   return panelField(env, c, picked?.title, "Choose", icons.down(), (close) =>
     h("div", { class: "options", role: "listbox", onkeydown: arrowKeys }, options.map((o) => h("button", {
-      type: "button", role: "option", class: "option", "aria-selected": String(o.id === picked?.id), "data-option": o.id,
+      type: "button", role: "option", class: "option", "aria-selected": String(o.id === picked?.id),
+      "data-option": o.id,
       disabled: o.enabled === false,
       onclick: () => {
         close();
@@ -210,7 +216,7 @@ function limitsOf(c, env) {
   };
 }
 
-/** The month that a picker shows: where the person turned to, else the chosen date, else the first that can be picked. */
+/** The month that a picker shows: the one turned to, else that of the chosen date, else of the first open date. */
 function monthOf(c, env, limits, selected) {
   const turned = env.ui.months.get(c.name);
   if (turned) return turned;
@@ -226,7 +232,8 @@ function calendarPicker(c, env) {
   const value = valueOf(env, c);
   const selected = range ? [value?.["start-date"], value?.["end-date"]].filter(Boolean) : [value].filter(Boolean);
   const state = {
-    month: monthOf(c, env, limits, selected[0]), selected, today: env.ui.today, disabled: !isEnabled(env, c), id: c.name,
+    month: monthOf(c, env, limits, selected[0]), selected, today: env.ui.today, disabled: !isEnabled(env, c),
+    id: c.name,
     span: selected.length === 2 ? selected : null,
   };
   const pick = (date) => choose(env, c, range ? stretch(selected, date) : date);
@@ -253,7 +260,8 @@ function datePicker(c, env) {
   const limits = limitsOf(c, env);
   const value = valueOf(env, c);
   return panelField(env, c, sayDate(value), "Choose a date", icons.calendar(), (close, redraw) => {
-    const state = { month: monthOf(c, env, limits, value), selected: [value].filter(Boolean), today: env.ui.today, id: c.name };
+    const selected = [value].filter(Boolean);
+    const state = { month: monthOf(c, env, limits, value), selected, today: env.ui.today, id: c.name };
     return h("div", { class: "panel-month" }, monthGrid(limits, state, {
       turn: (month) => {
         env.ui.months.set(c.name, month);
@@ -274,7 +282,8 @@ function textInput(c, env) {
   const id = `field-${c.name}`;
   const multi = c.type === "TextArea";
   const input = h(multi ? "textarea" : "input", {
-    id, class: "box-input", type: multi ? null : inputTypes[c["input-type"]] ?? "text", name: c.name, "data-focus": c.name,
+    id, class: "box-input", type: multi ? null : inputTypes[c["input-type"]] ?? "text", name: c.name,
+    "data-focus": c.name,
     inputmode: c["input-type"] === "number" ? "decimal" : null,
     placeholder: " ", rows: multi ? "3" : null, disabled: !isEnabled(env, c), autocomplete: "off",
     required: prop(env, c, "required", false) === true, "aria-describedby": `${id}-below`, value: valueOf(env, c) ?? "",
@@ -292,7 +301,8 @@ function textInput(c, env) {
   return h("div", { class: "field" },
     h("div", { class: `box typed ${multi ? "tall" : ""}` },
       input,
-      h("label", { class: "box-label", for: id }, prop(env, c, "label", ""), optional && h("span", { class: "optional" }, "optional"))),
+      h("label", { class: "box-label", for: id }, prop(env, c, "label", ""),
+        optional && h("span", { class: "optional" }, "optional"))),
     below(env, c, `${id}-below`));
 }
 
@@ -300,11 +310,14 @@ function optIn(c, env) {
   return h("div", { class: "field opt-in" },
     h("label", { class: "opt-in-row" },
       h("input", {
-        type: "checkbox", name: c.name, checked: valueOf(env, c) === true, disabled: !isEnabled(env, c), "data-focus": c.name,
+        type: "checkbox", name: c.name, checked: valueOf(env, c) === true, disabled: !isEnabled(env, c),
+        "data-focus": c.name,
         onchange: (e) => choose(env, c, e.target.checked),
       }),
       h("span", {}, prop(env, c, "label", ""))),
-    c["on-click-action"] && h("button", { type: "button", class: "link", onclick: () => env.run.act(c["on-click-action"]) }, "Read more"));
+    c["on-click-action"] && h("button", {
+      type: "button", class: "link", onclick: () => env.run.act(c["on-click-action"]),
+    }, "Read more"));
 }
 
 function embeddedLink(c, env) {
@@ -316,7 +329,8 @@ function embeddedLink(c, env) {
 
 function image(c, env) {
   const source = prop(env, c, "src", "");
-  const el = h("img", { class: `picture ${c["scale-type"] === "cover" ? "cover" : ""}`, src: imageURL(source), alt: prop(env, c, "alt-text", "") });
+  const fit = c["scale-type"] === "cover" ? "cover" : "";
+  const el = h("img", { class: `picture ${fit}`, src: imageURL(source), alt: prop(env, c, "alt-text", "") });
   const height = Number(prop(env, c, "height", 0));
   if (height > 0) el.style.setProperty("height", `${Math.min(height, 400)}px`);
   return el;

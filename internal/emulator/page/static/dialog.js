@@ -10,7 +10,9 @@ export class Dialog {
 
   /** Asks for the title of a new event. on: { save({ title, busy, start, end }) → promise, done() } */
   ask({ day, from, to }, near, on) {
-    const title = h("input", { type: "text", class: "title-input", placeholder: "Add title", "aria-label": "Title", maxlength: "120" });
+    const title = h("input", {
+      type: "text", class: "title-input", placeholder: "Add title", "aria-label": "Title", maxlength: "120",
+    });
     const start = h("input", { type: "time", "aria-label": "Starts", value: from, step: "900", required: true });
     const end = h("input", { type: "time", "aria-label": "Ends", value: to, step: "900", required: true });
     const busy = h("input", { type: "checkbox", checked: true });
@@ -33,14 +35,16 @@ export class Dialog {
   /** Shows an event. on: { setBusy(busy) → promise, erase() → promise, done() } */
   inspect(event, when, near, on) {
     const kind = event.ours ? "Booked by slotd" : event.busy ? "Busy" : "Free";
-    const toggle = h("button", { type: "button", class: "quiet", onclick: () => this.#try(() => on.setBusy(!event.busy)) },
-      event.busy ? "Show as free" : "Show as busy");
+    const toggle = h("button", {
+      type: "button", class: "quiet", onclick: () => this.#try(() => on.setBusy(!event.busy)),
+    }, event.busy ? "Show as free" : "Show as busy");
     this.#open(near, on.done, event.title,
       h("p", { class: "dialog-title" }, event.title),
       h("p", { class: "dialog-when" }, when),
       h("p", { class: `dialog-kind ${event.ours ? "ours" : event.busy ? "busy" : "free"}` }, kind),
       h("div", { class: "dialog-buttons" }, toggle,
-        h("button", { type: "button", class: "quiet danger", onclick: () => this.#try(on.erase) }, icons.trash(), "Delete")));
+        h("button", { type: "button", class: "quiet danger", onclick: () => this.#try(on.erase) },
+          icons.trash(), "Delete")));
     toggle.focus();
   }
 

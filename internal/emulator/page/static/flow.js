@@ -172,7 +172,8 @@ export class FlowRun {
   #initialise() {
     for (const c of everyInput(this.screen.layout.children)) {
       const init = resolve(c["init-value"], this.scope) ?? this.#formInit(c.name);
-      if (init === undefined || init === "" || JSON.stringify(this.current.inits[c.name]) === JSON.stringify(init)) continue;
+      const known = JSON.stringify(this.current.inits[c.name]) === JSON.stringify(init);
+      if (init === undefined || init === "" || known) continue;
       this.current.inits[c.name] = init;
       this.current.form[c.name] = init;
     }
@@ -189,7 +190,8 @@ export class FlowRun {
     for (const c of everyInput(this.screen.layout.children)) {
       const value = this.current.form[c.name];
       if (!c["data-source"] || value === undefined) continue;
-      const ids = new Set((resolve(c["data-source"], this.scope) ?? []).filter((o) => o.enabled !== false).map((o) => o.id));
+      const options = resolve(c["data-source"], this.scope) ?? [];
+      const ids = new Set(options.filter((o) => o.enabled !== false).map((o) => o.id));
       if (Array.isArray(value)) this.current.form[c.name] = value.filter((v) => ids.has(v));
       else if (!ids.has(value)) delete this.current.form[c.name];
     }

@@ -34,7 +34,8 @@ export function monthGrid(limits, state, on) {
   };
   const previous = turn(-1);
   const next = turn(1);
-  const focusable = rows.find((d) => state.selected.includes(d)) ?? rows.find((d) => open(d, limits) && inMonth(d, first));
+  const focusable = rows.find((d) => state.selected.includes(d) && inMonth(d, first))
+    ?? rows.find((d) => open(d, limits) && inMonth(d, first));
 
   return h("div", { class: "month" },
     h("div", { class: "month-bar" },

@@ -7,7 +7,7 @@ import { Transport } from "./transport.js";
 export class Phone {
   #sheet = null;
 
-  /** clock: { now() in ms, today(): "YYYY-MM-DD", time(): "HH:MM" } in the business's zone; report: for the wire drawer. */
+  /** clock: { now() in ms, today(): "YYYY-MM-DD", time(): "HH:MM" }, wall time of the business; report(exchange). */
   constructor(host, session, clock, report) {
     this.session = session;
     this.clock = clock;
@@ -17,7 +17,7 @@ export class Phone {
     host.append(this.screen);
     this.chat.append(
       h("div", { class: "chat-day" }, "Today"),
-      h("div", { class: "chat-note" }, "Every screen of the form below is sealed in this browser and answered by slotd."));
+      h("div", { class: "chat-note" }, "Every screen of the form is sealed in this browser and answered by slotd."));
     this.#say("Hi! I would like an appointment.", true);
     this.#invite(session);
   }
@@ -42,7 +42,9 @@ export class Phone {
   }
 
   #composer() {
-    const input = h("input", { type: "text", "aria-label": "Message", placeholder: "Message", maxlength: "200", autocomplete: "off" });
+    const input = h("input", {
+      type: "text", "aria-label": "Message", placeholder: "Message", maxlength: "200", autocomplete: "off",
+    });
     return h("form", {
       class: "composer",
       onsubmit: async (event) => {
@@ -116,7 +118,8 @@ export class Phone {
         h("div", {}, h("p", { class: "bubble-title" }, "Appointment booked"),
           reference && h("p", { class: "reference" }, `Reference ${reference}`))),
       summary && h("p", { class: "summary" }, summary),
-      rest.length > 0 && !summary && h("dl", {}, rest.map(([k, v]) => [h("dt", {}, k.replace(/_/g, " ")), h("dd", {}, String(v))])),
+      rest.length > 0 && !summary && h("dl", {},
+        rest.map(([k, v]) => [h("dt", {}, k.replace(/_/g, " ")), h("dd", {}, String(v))])),
     ], true).classList.add("booked");
   }
 }

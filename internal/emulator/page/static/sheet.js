@@ -18,6 +18,7 @@ export class Sheet {
   #depth;
   #pendingFocus = null;
   #pressed = false;
+  #open = new AbortController(); // its signal ends what listens to the window
 
   /** on: { finished(params), dead() }: dead means that the message's button opens nothing any more (427). */
   constructor(host, { flow, token, transport, today, business }, on) {
@@ -41,23 +42,26 @@ export class Sheet {
 
   #build() {
     this.title = h("h2", { id: "sheet-title" }, "");
-    this.left = h("button", { type: "button", class: "round", "aria-label": "Close", onclick: () => this.#leave() }, icons.close());
+    this.left = h("button", { type: "button", class: "round", "aria-label": "Close", onclick: () => this.#leave() },
+      icons.close());
     this.progress = h("div", { class: "progress", role: "progressbar", "aria-label": "Loading" });
     this.body = h("div", { class: "sheet-body" });
     this.footer = h("div", { class: "sheet-footer" });
     this.snackbar = h("div", { class: "snackbar", role: "alert" });
-    const sheet = h("section", { class: "sheet", role: "dialog", "aria-modal": "true", "aria-labelledby": "sheet-title", tabindex: "-1" },
-      h("header", { class: "sheet-bar" }, this.left, this.title, h("span", { class: "round ghost", "aria-hidden": "true" }, icons.lock())),
-      this.progress, this.body, this.snackbar, this.footer);
+    const lock = h("span", { class: "round ghost", "aria-hidden": "true" }, icons.lock());
+    const sheet = h("section", {
+      class: "sheet", role: "dialog", "aria-modal": "true", "aria-labelledby": "sheet-title", tabindex: "-1",
+    },
+    h("header", { class: "sheet-bar" }, this.left, this.title, lock),
+    this.progress, this.body, this.snackbar, this.footer);
     this.#root = h("div", {
       class: "sheet-layer", onkeydown: (e) => this.#keys(e), onpointerdown: () => (this.#pressed = true),
     }, h("div", { class: "scrim" }), sheet);
     this.#host.append(this.#root);
-    const released = () => {
-      if (this.#root) this.#pressed = false;
-      else removeEventListener("pointerup", released);
-    };
-    addEventListener("pointerup", released);
+    const { signal } = this.#open;
+    for (const release of ["pointerup", "pointercancel"]) {
+      addEventListener(release, () => (this.#pressed = false), { signal });
+    }
     sheet.focus();
   }
 
@@ -93,6 +97,7 @@ export class Sheet {
     if (!this.#root) return;
     const root = this.#root;
     this.#root = null;
+    this.#open.abort();
     root.classList.add("leaving");
     const gone = () => root.remove();
     root.addEventListener("animationend", gone, { once: true });
@@ -125,7 +130,8 @@ export class Sheet {
     this.#shown = run.current.id;
     this.title.textContent = resolve(run.screen.title ?? "", run.scope);
     this.#setLeft(run.stack.length > 1);
-    const content = h("div", { class: `screen ${forward ? "from-right" : backward ? "from-left" : ""}`, "data-screen": run.current.id },
+    const motion = forward ? "from-right" : backward ? "from-left" : "";
+    const content = h("div", { class: `screen ${motion}`, "data-screen": run.current.id },
       draw(run.screen.layout.children, { run, errors: {}, ui: this.#ui }));
     this.body.replaceChildren(content);
     this.#drawFooter();
@@ -140,7 +146,7 @@ export class Sheet {
    */
   #drawWhenReleased() {
     if (!this.#pressed) return this.#draw();
-    addEventListener("pointerup", () => setTimeout(() => this.#draw()), { once: true });
+    addEventListener("pointerup", () => setTimeout(() => this.#draw()), { once: true, signal: this.#open.signal });
   }
 
   #setLeft(canGoBack) {
@@ -153,7 +159,8 @@ export class Sheet {
     const footer = footerOf(run.screen.layout.children, run.scope);
     if (!footer) return this.footer.replaceChildren();
     const enabled = resolve(footer.enabled ?? true, run.scope) !== false && run.complete() && !run.busy;
-    const captions = ["left-caption", "center-caption", "right-caption"].map((k) => resolve(footer[k] ?? "", run.scope));
+    const captions = ["left-caption", "center-caption", "right-caption"]
+      .map((key) => resolve(footer[key] ?? "", run.scope));
     this.footer.replaceChildren(
       captions.some(Boolean) ? h("div", { class: "captions" }, captions.map((c) => h("span", {}, c))) : "",
       h("button", {
@@ -178,7 +185,8 @@ export class Sheet {
       h("span", { class: "failure-mark" }, icons.alert()),
       h("p", { class: "failure-text" }, error.text),
       error.detail && h("p", { class: "failure-detail" }, error.detail)));
-    const button = h("button", { type: "button", class: "primary", onclick: error.retry ? error.again : () => this.close() },
+    const press = error.retry ? error.again : () => this.close();
+    const button = h("button", { type: "button", class: "primary", onclick: press },
       h("span", {}, error.retry ? "Retry" : "Close"));
     this.footer.replaceChildren(button);
     button.focus();
@@ -198,7 +206,7 @@ export class Sheet {
     // A control that is disabled while a request runs gets its focus back afterwards.
     this.#pendingFocus = el.disabled ? focus : null;
     el.focus({ preventScroll: true });
-    if (focus.start != null && el.setSelectionRange && el.type !== "email") el.setSelectionRange(focus.start, focus.end);
+    if (focus.start != null && el.type !== "email") el.setSelectionRange?.(focus.start, focus.end);
   }
 
   #openPanel(title, build) {
@@ -216,7 +224,8 @@ export class Sheet {
         content));
     this.#panel.opener = opener;
     this.#root.querySelector(".sheet").append(this.#panel);
-    (content.querySelector("[aria-selected=true], [aria-pressed=true]") ?? content.querySelector("button:not(:disabled)"))?.focus();
+    const chosen = content.querySelector("[aria-selected=true], [aria-pressed=true]");
+    (chosen ?? content.querySelector("button:not(:disabled)"))?.focus();
   }
 
   #closePanel() {

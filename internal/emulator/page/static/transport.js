@@ -43,7 +43,8 @@ export class Transport {
       if (reply.status === 421) throw new FlowError("The business could not read the message.", { retry: false });
     }
     if (reply.status === 427) {
-      throw new FlowError(reply.answer?.error_msg || "This form is no longer available.", { retry: false, closes: true });
+      const text = reply.answer?.error_msg || "This form is no longer available.";
+      throw new FlowError(text, { retry: false, closes: true });
     }
     if (reply.status === 504) throw new FlowError("The business took too long to answer.");
     if (reply.status !== 200) throw new FlowError(generic);
@@ -53,7 +54,7 @@ export class Transport {
   async #once(message) {
     this.#key ??= await readPublicKey(this.#pem);
     const sealed = await seal(this.#key, message);
-    const entry = { at: new Date(), request: message, envelope: sealed.body, sent: sealed.size, status: 0, answer: null };
+    const entry = { request: message, envelope: sealed.body, sent: sealed.size, status: 0, answer: null };
     const began = performance.now();
     try {
       const reply = await this.#post(sealed.body);

@@ -28,7 +28,8 @@ export class Wire {
   add(entry) {
     this.empty.remove();
     const { request, answer, status } = entry;
-    const to = answer?.screen ?? (answer?.data?.acknowledged ? "noted" : outcomes[status] ?? (status ? "error" : "no answer"));
+    const outcome = outcomes[status] ?? (status ? "error" : "no answer");
+    const to = answer?.screen ?? (answer?.data?.acknowledged ? "noted" : outcome);
     const line = h("summary", {},
       h("span", { class: "wire-action" }, request.data?.error ? "error" : request.action),
       h("span", { class: "wire-screens" }, request.screen ? `${request.screen} → ${to}` : `→ ${to}`),
@@ -38,7 +39,8 @@ export class Wire {
     const item = h("li", {}, h("details", { ontoggle: (e) => e.target.open && this.#toggle(true) }, line,
       part("Request, before sealing", hideToken(request)),
       part("Request, as posted", short(entry.envelope)),
-      part(`Answer, decrypted${entry.received ? ` (${sizeOf(entry.received)} on the wire)` : ""}`, answer ?? entry.note ?? "no body")));
+      part(`Answer, decrypted${entry.received ? ` (${sizeOf(entry.received)} on the wire)` : ""}`,
+        answer ?? entry.note ?? "no body")));
     this.list.prepend(item);
     while (this.list.children.length > kept) this.list.lastChild.remove();
   }
@@ -53,6 +55,7 @@ const part = (title, value) => h("div", { class: "wire-part" }, h("h3", {}, titl
   h("pre", { tabindex: "0" }, typeof value === "string" ? value : JSON.stringify(value, null, 2)));
 
 /** Base64 is for machines: its beginning and length are enough for people. */
-const short = (envelope) => Object.entries(envelope).map(([k, v]) => `${k}: ${v.slice(0, 16)}… (${v.length})`).join("\n");
+const short = (envelope) => Object.entries(envelope)
+  .map(([key, value]) => `${key}: ${value.slice(0, 16)}… (${value.length})`).join("\n");
 
 const hideToken = (message) => ({ ...message, flow_token: `${message.flow_token.slice(0, 6)}…` });
