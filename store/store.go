@@ -31,6 +31,11 @@ var (
 	ErrNotInitialized = errors.New("not a slotd store: run slotd init")
 	// ErrNewer means that a record was written by a newer slotd than this one.
 	ErrNewer = errors.New("written by a newer slotd: upgrade this one")
+
+	// ErrUncertain, ErrFull and ErrReadOnly are the engine's, see package kv.
+	ErrUncertain = kv.ErrUncertain
+	ErrFull      = kv.ErrFull
+	ErrReadOnly  = kv.ErrReadOnly
 )
 
 // Store is an open store. All methods may be called concurrently.

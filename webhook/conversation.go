@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"slotd/internal/booking"
@@ -73,6 +75,8 @@ type turn struct {
 	choices map[flow.Name]string
 	extras  map[string]string
 	visitor desk.Visitor
+	page    int   // of a list that does not fit on one
+	lost    int64 // start of the slot that was just lost, 0: none was
 }
 
 const minToken = 8 // characters; anything shorter was not made to be unpredictable
@@ -132,7 +136,7 @@ func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 		return c.again(ctx, t, textTooOld, "stale screen")
 	}
 	if page, ok := strings.CutPrefix(t.choices[flow.ChosenSlot], pagePrefix); ok {
-		t.extras[pagePrefix] = page
+		t.page, _ = strconv.Atoi(page) // what is no number is the first page
 		delete(t.choices, flow.ChosenSlot)
 		return c.show(ctx, t, t.screen, "paged")
 	}
@@ -265,7 +269,7 @@ func (c *conversation) confirm(ctx context.Context, t *turn) answer {
 		}
 		return c.done(t, done.Answer, outcome)
 	case errors.As(err, &lost):
-		t.extras[lostKey] = fmt.Sprint(start)
+		t.lost = start
 		return c.again(ctx, t, lostText(lost.Reason), "lost: "+lost.Reason.String())
 	case errors.As(err, &bad):
 		return c.refused(ctx, t, bad)
@@ -358,9 +362,9 @@ func (c *conversation) person(t *turn) booking.Person {
 		Email: clean(t.choices[flow.CustomerEmail], 254),
 		Notes: clean(t.choices[flow.Notes], 600),
 	}
-	for _, key := range slices.Sorted(mapsKeys(t.extras)) {
-		if len(p.Answers) == maxAnswers || internalKey(key) {
-			continue
+	for _, key := range slices.Sorted(maps.Keys(t.extras)) {
+		if len(p.Answers) == maxAnswers {
+			break
 		}
 		if p.Answers == nil {
 			p.Answers = map[string]string{}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,16 +15,11 @@ import (
 	"slotd/internal/flow"
 )
 
-// Ids and keys of our own making that can stand where a slot's id or an answer's key does.
+// Ids of our own making that can stand where the id of a slot does.
 const (
 	noneID     = "none"  // an option that says that there is nothing to choose
 	pagePrefix = "page:" // an option that turns the page of a long list, before its number
-	lostKey    = "lost:" // in extras: the start of the slot that was just lost
 )
-
-func internalKey(key string) bool { return key == pagePrefix || key == lostKey }
-
-func mapsKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
 // show answers with a screen and all that it declares.
 func (c *conversation) show(ctx context.Context, t *turn, s *flow.Screen, outcome string) answer {
@@ -293,8 +286,8 @@ func (p *page) parts(parts []booking.Part) []int64 {
 func (p *page) pages(starts []int64, limit int, label func(int64, *time.Location) string) {
 	size := limit - 2
 	last := (len(starts) - 1) / size
-	n, err := strconv.Atoi(p.t.extras[pagePrefix])
-	if err != nil || n < 0 || n > last {
+	n := p.t.page
+	if n < 0 || n > last {
 		n = 0
 	}
 	if n > 0 {
@@ -311,11 +304,10 @@ func (p *page) pages(starts []int64, limit int, label func(int64, *time.Location
 // alternatives lists the nearest free times around a lost slot; before a loss there is nothing to list.
 func (p *page) alternatives(ctx context.Context) error {
 	p.v.Texts[flow.Alternative] = ""
-	near, err := strconv.ParseInt(p.t.extras[lostKey], 10, 64)
-	if err != nil {
+	if p.t.lost == 0 {
 		return nil
 	}
-	starts, err := p.c.desk.Alternatives(ctx, p.choice, near, min(p.limitOf(flow.Slots), 10))
+	starts, err := p.c.desk.Alternatives(ctx, p.choice, p.t.lost, min(p.limitOf(flow.Slots), 10))
 	if err != nil {
 		return err
 	}

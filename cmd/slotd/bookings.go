@@ -15,7 +15,7 @@ import (
 func (a *app) bookingsCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bookings", Short: "The bookings"}
 	cmd.AddCommand(a.bookingsListCommand())
-	return cmd
+	return group(cmd)
 }
 
 func (a *app) bookingsListCommand() *cobra.Command {

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rsa"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"slotd/internal/calendar"
@@ -123,17 +121,17 @@ type clinic struct {
 	servers    []*http.Server
 }
 
-func newClinic() (*clinic, error) {
+func newClinic(ctx context.Context) (*clinic, error) {
 	c := &clinic{google: google.New(google.Options{}), graph: graph.New(graph.Options{})}
 	c.google.AddAccount(googleUser)
 	c.google.AddCalendar(googleUser, googleCal, "Dr. Adams", clinicZone)
 	c.graph.AddAccount(outlookUser)
 	c.graph.AddCalendar(outlookUser, outlookCal, "Calendar", clinicZone)
 	var err error
-	if c.googleURL, err = c.serve(c.google.Handler()); err != nil {
+	if c.googleURL, err = c.serve(ctx, c.google.Handler()); err != nil {
 		return nil, err
 	}
-	if c.outlookURL, err = c.serve(c.graph.Handler()); err != nil {
+	if c.outlookURL, err = c.serve(ctx, c.graph.Handler()); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -141,8 +139,9 @@ func newClinic() (*clinic, error) {
 }
 
 // serve serves a provider on a port of its own and returns its URL.
-func (c *clinic) serve(h http.Handler) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (c *clinic) serve(ctx context.Context, h http.Handler) (string, error) {
+	var open net.ListenConfig
+	l, err := open.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("serve an emulated provider: %w", err)
 	}
@@ -171,11 +170,17 @@ func (c *clinic) fill(now time.Time) error {
 	}
 	for week := range 4 {
 		day := week * 7
-		c.google.Put(googleCal, google.Event{Title: "Ward round", Start: at(day, 9, 0), End: at(day, 10, 30)})
-		c.google.Put(googleCal, google.Event{Title: "Surgery", Start: at(day+2, 13, 0), End: at(day+2, 16, 0)})
-		c.google.Put(googleCal, google.Event{Title: "Home office (free)", Start: at(day+3, 9, 0), End: at(day+3, 12, 0), Transparent: true})
-		c.graph.Put(outlookCal, graph.Event{Title: "Team meeting", Start: at(day+1, 8, 30), End: at(day+1, 10, 0), ShowAs: "busy"})
-		c.graph.Put(outlookCal, graph.Event{Title: "Echo lab", Start: at(day+3, 14, 0), End: at(day+3, 17, 0), ShowAs: "busy"})
+		adams := func(title string, start, end time.Time, free bool) {
+			c.google.Put(googleCal, google.Event{Title: title, Start: start, End: end, Transparent: free})
+		}
+		baker := func(title string, start, end time.Time, showAs string) {
+			c.graph.Put(outlookCal, graph.Event{Title: title, Start: start, End: end, ShowAs: showAs})
+		}
+		adams("Ward round", at(day, 9, 0), at(day, 10, 30), false)
+		adams("Surgery", at(day+2, 13, 0), at(day+2, 16, 0), false)
+		adams("On call", at(day+3, 9, 0), at(day+3, 12, 0), true)
+		baker("Team meeting", at(day+1, 8, 30), at(day+1, 10, 0), "busy")
+		baker("Echo lab", at(day+3, 14, 0), at(day+3, 17, 0), "busy")
 	}
 	return nil
 }
@@ -281,96 +286,4 @@ func (d *demo) changes(ctx context.Context) <-chan struct{} {
 		}
 	}()
 	return out
-}
-
-// The keys of the calendars on the page.
-const (
-	googleKey  = "adams"
-	outlookKey = "baker"
-)
-
-var errNoEvent = errors.New("there is no such event")
-
-// googleDiary shows and edits Dr. Adams's calendar on the page.
-type googleDiary struct{ s *google.Server }
-
-func (g *googleDiary) Info() page.Info {
-	return page.Info{Key: googleKey, Provider: "Google", Title: "Dr. Adams", Owner: googleUser, Zone: clinicZone}
-}
-
-func (g *googleDiary) Events(from, to time.Time) []page.Event {
-	var out []page.Event
-	for _, e := range g.s.Occurrences(googleCal, from, to) {
-		out = append(out, page.Event{
-			ID: e.ID, Title: e.Title, Start: e.Start, End: e.End, AllDay: e.AllDay, Busy: e.Blocks(),
-			Ours: e.Private["slotd"] != "",
-		})
-	}
-	return out
-}
-
-func (g *googleDiary) Draw(title string, start, end time.Time, busy bool) (string, error) {
-	return g.s.Put(googleCal, google.Event{Title: title, Start: start, End: end, Transparent: !busy}), nil
-}
-
-func (g *googleDiary) SetBusy(id string, busy bool) error {
-	e, ok := g.s.Find(googleCal, id)
-	if !ok || e.Status == google.Cancelled {
-		return errNoEvent
-	}
-	e.Transparent = !busy
-	g.s.Put(googleCal, e)
-	return nil
-}
-
-func (g *googleDiary) Erase(id string) error { g.s.Delete(googleCal, id); return nil }
-
-// outlookDiary shows and edits Dr. Baker's calendar on the page.
-type outlookDiary struct{ s *graph.Server }
-
-func (o *outlookDiary) Info() page.Info {
-	return page.Info{Key: outlookKey, Provider: "Outlook", Title: "Dr. Baker", Owner: outlookUser, Zone: clinicZone}
-}
-
-func (o *outlookDiary) Events(from, to time.Time) []page.Event {
-	var out []page.Event
-	for _, e := range o.s.Occurrences(outlookCal, from, to) {
-		out = append(out, page.Event{
-			ID: e.ID, Title: e.Title, Start: e.Start, End: e.End, AllDay: e.AllDay, Busy: e.Blocks(), Ours: outlookMarker(e) != "",
-		})
-	}
-	return out
-}
-
-func (o *outlookDiary) Draw(title string, start, end time.Time, busy bool) (string, error) {
-	return o.s.Put(outlookCal, graph.Event{Title: title, Start: start, End: end, ShowAs: showAs(busy)}), nil
-}
-
-func (o *outlookDiary) SetBusy(id string, busy bool) error {
-	e, ok := o.s.Find(outlookCal, id)
-	if !ok {
-		return errNoEvent
-	}
-	e.ShowAs = showAs(busy)
-	o.s.Put(outlookCal, e)
-	return nil
-}
-
-func (o *outlookDiary) Erase(id string) error { o.s.Delete(outlookCal, id); return nil }
-
-func showAs(busy bool) string {
-	if busy {
-		return "busy"
-	}
-	return "free"
-}
-
-// outlookMarker returns the value of slotd's extended property of an event, "" without one.
-func outlookMarker(e graph.Event) string {
-	for id, value := range e.Properties {
-		if strings.HasSuffix(id, "Name slotd") {
-			return value
-		}
-	}
-	return ""
 }

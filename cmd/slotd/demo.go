@@ -56,7 +56,7 @@ func withDemo(ctx context.Context, log *slog.Logger, fn func(context.Context, *d
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	clinic, err := newClinic()
+	clinic, err := newClinic(ctx)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,8 @@ func servePage(ctx context.Context, d *demo, address string, out io.Writer) erro
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", address)
+	var open net.ListenConfig
+	l, err := open.Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("serve the page: %w (choose another address with --listen)", err)
 	}

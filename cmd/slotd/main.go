@@ -88,7 +88,23 @@ Try it without any account:  slotd demo`,
 		a.demoCommand(), a.initCommand(), a.checkCommand(), a.serveCommand(), a.statusCommand(), a.slotsCommand(),
 		a.bookingsCommand(), a.simulateCommand(),
 	)
-	return root
+	return group(root)
+}
+
+// group makes cmd one that only holds others: alone it shows its help, and a command that it does not hold is wrong usage.
+func group(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := ""
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = fmt.Sprintf(" — did you mean %q?", near[0])
+		}
+		return usageError{fmt.Errorf("unknown command %q for %q%s\nSee '%[2]s --help'", args[0], cmd.CommandPath(), hint)}
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return cmd
 }
 
 // exactArgs is cobra's, with the exit code of wrong usage.

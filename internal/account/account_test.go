@@ -154,8 +154,8 @@ func TestHangingTokenServerIsGivenUp(t *testing.T) {
 
 func TestTerminalAnswersNeedAPerson(t *testing.T) {
 	for code, mend := range map[string]string{
-		"invalid_grant":        "put a new refresh token into file token, or run slotd connect outlook clinic",
-		"interaction_required": "put a new refresh token into file token, or run slotd connect outlook clinic",
+		"invalid_grant":        "sign in again and put the new refresh token into file token",
+		"interaction_required": "sign in again and put the new refresh token into file token",
 		"invalid_client":       "check client_id and the client secret",
 		"unauthorized_client":  "check client_id and the client secret",
 	} {
@@ -227,7 +227,7 @@ func TestStoredTokenWinsUntilTheConfiguredOneChanges(t *testing.T) {
 func TestAdoptedTokenEndsTheWait(t *testing.T) {
 	p, tokens := newProvider(), &memory{}
 	a := newAccount(t, p, tokens, func(c *Config) { c.RefreshToken = nil })
-	if err := get(a, apiURL); !NeedsPerson(err) || !strings.Contains(err.Error(), "run slotd connect outlook clinic") {
+	if err := get(a, apiURL); !NeedsPerson(err) || !strings.Contains(err.Error(), "refresh_token_file") {
 		t.Fatalf("without a token: %v", err)
 	}
 	if err := a.Adopt(t.Context(), "refresh-0"); err != nil {

@@ -66,11 +66,10 @@ func (a *Account) mendGrant() string {
 	if a.cfg.Grant == GrantClientCredentials {
 		return "grant the application its permissions again, or check the tenant"
 	}
-	connect := fmt.Sprintf("run slotd connect %s %s", a.cfg.Provider, a.cfg.Name)
 	if a.cfg.RefreshTokenFrom != "" {
-		return "put a new refresh token into " + a.cfg.RefreshTokenFrom + ", or " + connect
+		return "sign in again and put the new refresh token into " + a.cfg.RefreshTokenFrom
 	}
-	return connect
+	return "sign in and give the account a refresh_token_file"
 }
 
 // answer returns the status and the error code of a reply. The code is printed only if it has the form of one: a reply

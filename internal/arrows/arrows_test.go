@@ -55,13 +55,12 @@ var table = map[string]rule{
 	"internal/arrows":   {},
 
 	"store/kv":        {},
-	"store/kv/kvtest": {may: list("store/kv")},
+	"store/kv/kvtest": {may: list("store/kv"), other: list(gocmp)},
 	"store/kv/bolt":   {may: list("store/kv"), other: list(bbolt)},
 	"store":           {may: list("store/kv", "internal/booking", "internal/calendar")},
 
 	"adapters/google":      {may: list("internal/calendar"), other: list(google, oauth2)},
 	"adapters/outlook":     {may: list("internal/calendar"), other: list(graph, kiota, oauth2)},
-	"adapters/whatsapp":    {},
 	"adapters/adaptertest": {may: list("internal/calendar")},
 
 	"syncer": {
@@ -73,7 +72,6 @@ var table = map[string]rule{
 		// desk speaks in the types of booking and calendar, so its caller does too
 		may:   list("internal/desk", "internal/flow", "internal/booking", "internal/calendar"),
 		other: list(sync, rate),
-		tests: list("adapters/whatsapp"),
 	},
 	"internal/account": {may: list("store"), other: list(oauth2)},
 	"internal/desk": {
@@ -100,7 +98,7 @@ var table = map[string]rule{
 
 	"internal/daemon": {
 		may: list("store/...", "syncer", "webhook", "internal/...",
-			"adapters/google", "adapters/whatsapp"), // outlook comes in as a constructor
+			"adapters/google"), // outlook comes in as a constructor
 		other:  list(cron, oauth2, sync, rate),
 		otests: list(chromedp),
 	},

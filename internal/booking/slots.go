@@ -13,7 +13,7 @@ type Reason int
 // The reasons, in the order in which they are asked.
 const (
 	Free       Reason = iota
-	NotOffered        // not a start time of the resource's hours and the service's grid, or the service is not done there
+	NotOffered        // not a start time of the resource and the service
 	TooSoon           // before the minimum notice, or past
 	TooFar            // beyond the booking horizon
 	Unknown           // a calendar that blocks the resource is unread, too old, or does not cover the time

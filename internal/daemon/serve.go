@@ -29,12 +29,12 @@ const (
 
 // serve runs the parts until ctx ends or one of them fails.
 func (p *parts) serve(ctx context.Context) error {
-	public, err := listen(p.o.Public, p.cfg.Server.Listen)
+	public, err := listen(ctx, p.o.Public, p.cfg.Server.Listen)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = public.Close() }()
-	private, err := listen(p.o.Admin, p.cfg.Server.Admin)
+	private, err := listen(ctx, p.o.Admin, p.cfg.Server.Admin)
 	if err != nil {
 		return err
 	}
@@ -48,8 +48,8 @@ func (p *parts) serve(ctx context.Context) error {
 	clock := p.startClock(syncing)
 
 	servers, serving := errgroup.WithContext(ctx)
-	p.serveOn(servers, serving, public, p.webhook.Handler())
-	p.serveOn(servers, serving, private, p.adminHandler())
+	p.serveOn(serving, servers, public, p.webhook.Handler())
+	p.serveOn(serving, servers, private, p.adminHandler())
 	p.log.Info("serving", "public", public.Addr().String(), "admin", private.Addr().String(), "version", p.o.Version)
 	if p.o.Ready != nil {
 		p.o.Ready(Running{
@@ -65,7 +65,7 @@ func (p *parts) serve(ctx context.Context) error {
 }
 
 // serveOn serves until ctx ends, then lets running requests finish.
-func (p *parts) serveOn(group *errgroup.Group, ctx context.Context, l net.Listener, h http.Handler) { //nolint:revive // group leads
+func (p *parts) serveOn(ctx context.Context, group *errgroup.Group, l net.Listener, h http.Handler) {
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin,
 		IdleTimeout: idleWithin, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
@@ -110,20 +110,21 @@ func (p *parts) startClock(ctx context.Context) *cron.Cron {
 // cronLog gives cron's messages to our log; its routine ones are noise.
 type cronLog struct{ log *slog.Logger }
 
-func (l cronLog) Info(msg string, kv ...any) { l.log.Debug("cron: "+msg, kv...) }
+func (l cronLog) Info(msg string, kv ...any) { l.log.Debug("cron", append(kv, "did", msg)...) }
 
 func (l cronLog) Error(err error, msg string, kv ...any) {
-	l.log.Error("cron: "+msg, append(kv, "error", err)...)
+	l.log.Error("cron", append(kv, "did", msg, "error", err)...)
 }
 
 // listen opens an address of the config, host:port or "unix:" and a path, unless a listener was given.
-func listen(given net.Listener, address string) (net.Listener, error) {
+func listen(ctx context.Context, given net.Listener, address string) (net.Listener, error) {
+	var open net.ListenConfig
 	if given != nil {
 		return given, nil
 	}
 	path, ok := strings.CutPrefix(address, "unix:")
 	if !ok {
-		l, err := net.Listen("tcp", address)
+		l, err := open.Listen(ctx, "tcp", address)
 		if err != nil {
 			return nil, fmt.Errorf("listen on %s (is another slotd running?): %w", address, err)
 		}
@@ -135,7 +136,7 @@ func listen(given net.Listener, address string) (net.Listener, error) {
 			return nil, fmt.Errorf("remove the old socket: %w", err)
 		}
 	}
-	l, err := net.Listen("unix", path)
+	l, err := open.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"slotd/internal/booking"
 	"slotd/internal/calendar"
 	"slotd/store"
-	"slotd/store/kv"
 )
 
 // Confirm is a customer's wish to book.
@@ -50,7 +49,7 @@ type TokenError struct {
 func (e *TokenError) Error() string { return "the flow token is " + e.Why }
 
 // ErrUncertain means that nobody knows whether a booking was made. The same request, sent again, finds out.
-var ErrUncertain = kv.ErrUncertain
+var ErrUncertain = store.ErrUncertain
 
 // errReferenceTaken makes the confirm try another random reference.
 var errReferenceTaken = errors.New("reference is taken")
@@ -156,7 +155,7 @@ func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource) (Con
 			d.announce(b)
 			return Confirmed{Booking: b.ID, Answer: answer}, nil
 		case errors.Is(err, errReferenceTaken):
-		case errors.Is(err, kv.ErrUncertain) && try < uncertainTries:
+		case errors.Is(err, store.ErrUncertain) && try < uncertainTries:
 		default:
 			return Confirmed{}, err
 		}

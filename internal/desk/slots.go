@@ -234,12 +234,11 @@ func (v *view) check(start int64) (booking.Reason, []*booking.Resource) {
 	reason := booking.NotOffered
 	date := calendar.DateOf(start, v.desk.cfg.Zone).Interval(v.desk.cfg.Zone)
 	for i, st := range v.states {
-		switch why := st.Check(start); {
-		case why == booking.Free:
+		why := st.Check(start)
+		if why == booking.Free {
 			free = append(free, ranked{v.res[i], load(v.facts[i].Claims, date)})
-		default:
-			reason = max(reason, why)
 		}
+		reason = max(reason, why)
 	}
 	if len(free) == 0 {
 		return reason, nil

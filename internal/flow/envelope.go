@@ -167,11 +167,11 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	aead, err := cipher.NewGCMWithNonceSize(block, ivSize)
 	if err != nil { // with GODEBUG=fips140=only the standard library refuses the protocol's nonce size
-		return nil, fmt.Errorf("%w: %v", ErrUndecryptable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUndecryptable, err)
 	}
 	return aead, nil
 }

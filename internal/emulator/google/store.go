@@ -63,11 +63,10 @@ func (s *Server) store(c *calendar, e Event) *Event {
 	s.bump(c)
 	e.change, e.Updated = s.version, s.opt.Now().UTC()
 	e.ETag = fmt.Sprintf(`"%d%04d"`, e.Updated.UnixMilli(), s.version)
-	switch {
-	case old == nil:
+	if old == nil {
 		c.born++
 		e.born, e.Created = c.born, e.Updated
-	default:
+	} else {
 		e.born, e.Created, e.Sequence = old.born, old.Created, old.Sequence
 		if !e.sameTimes(old) {
 			e.Sequence++

@@ -65,17 +65,6 @@ func backTicked(text string) (string, bool) {
 	return text[1 : len(text)-1], true
 }
 
-// isBound says whether a property holds a reference or an expression instead of a value.
-func isBound(v any) bool {
-	text, ok := v.(string)
-	if !ok {
-		return false
-	}
-	_, ref := reference(text)
-	_, ticked := backTicked(text)
-	return ref || ticked
-}
-
 // maxNesting bounds parentheses and negations: the text comes from outside and must not exhaust the stack.
 const maxNesting = 50
 

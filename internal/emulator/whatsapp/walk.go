@@ -57,13 +57,13 @@ type Step struct {
 type Outcome string
 
 const (
-	// Success: the endpoint answered SUCCESS, or the Flow completed on the phone.
+	// Success means that the endpoint answered SUCCESS, or the Flow completed on the phone.
 	Success Outcome = "success"
-	// Lost: the slot was taken meanwhile, or, with Strict, the wanted slot is not offered.
+	// Lost means that the slot was taken meanwhile, or, with Strict, the wanted slot is not offered.
 	Lost Outcome = "lost"
-	// Closed: the endpoint closed the Flow with 427.
+	// Closed means that the endpoint closed the Flow with 427.
 	Closed Outcome = "closed"
-	// Stuck: the Flow offers no way on that the walk can see; Message says why.
+	// Stuck means that the Flow offers no way on that the walk can see; Message says why.
 	Stuck Outcome = "stuck"
 
 	browsed Outcome = "browsed"

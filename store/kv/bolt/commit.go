@@ -143,7 +143,7 @@ func (db *DB) failed(id int, err error) error {
 	if db.broken != nil || db.visible(id) {
 		kind = kv.ErrUncertain
 	}
-	if kind == kv.ErrUncertain {
+	if errors.Is(kind, kv.ErrUncertain) {
 		db.unsure = true
 		db.feed.resetAll()
 	}
