@@ -227,7 +227,7 @@ func TestStoredTokenWinsUntilTheConfiguredOneChanges(t *testing.T) {
 func TestAdoptedTokenEndsTheWait(t *testing.T) {
 	p, tokens := newProvider(), &memory{}
 	a := newAccount(t, p, tokens, func(c *Config) { c.RefreshToken = nil })
-	if err := get(a, apiURL); !NeedsPerson(err) || !strings.Contains(err.Error(), "refresh_token_file") {
+	if err := get(a, apiURL); !NeedsPerson(err) || !strings.Contains(err.Error(), "put the new refresh token") {
 		t.Fatalf("without a token: %v", err)
 	}
 	if err := a.Adopt(t.Context(), "refresh-0"); err != nil {

@@ -235,8 +235,8 @@ func TestTokens(t *testing.T) {
 			if _, err := c.Visitor(t.Context(), wish.Token); tt.want != "spent" && !errors.As(err, &token) {
 				t.Errorf("Visitor: %v", err)
 			}
-			if diff := cmp.Diff(before, c.dump()); diff != "" {
-				t.Errorf("a refused confirm wrote:\n%s", diff)
+			if !maps.Equal(before, c.dump()) {
+				t.Error("something was written")
 			}
 		})
 	}
@@ -305,8 +305,8 @@ func TestRefused(t *testing.T) {
 			if _, err := c.Confirm(t.Context(), wish); !errors.As(err, &lost) || lost.Reason != tt.want {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
-			if diff := cmp.Diff(before, c.dump()); diff != "" {
-				t.Errorf("a refused confirm wrote:\n%s", diff)
+			if !maps.Equal(before, c.dump()) {
+				t.Error("something was written")
 			}
 		})
 	}

@@ -218,7 +218,9 @@ func (c *clinic) wish(choice desk.Choice, start int64) desk.Confirm {
 	c.t.Helper()
 	return desk.Confirm{
 		Token: c.token(), Request: fmt.Sprint("confirm ", choice, start), Choice: choice, Start: start,
-		Answer: func(b *booking.Booking) []byte { return []byte("booked " + b.Reference + " " + b.Placements[0].Resource) },
+		Answer: func(b *booking.Booking) []byte {
+			return []byte("booked " + b.Reference + " " + b.Placements[0].Resource)
+		},
 	}
 }
 

@@ -47,9 +47,11 @@ func (d *Desk) facts(r reader, res *booking.Resource) (booking.Facts, error) {
 // Fresh reports whether the provider confirmed the mirror recently enough to answer from it. A confirmation in the future
 // means that the clock was set back; then nothing is known.
 func (d *Desk) Fresh(cal calendar.ID) bool {
-	at := d.cfg.Store.Checked(cal)
-	age := d.cfg.Now().Sub(at)
-	return !at.IsZero() && age <= d.cfg.ServeWithin && age > -d.cfg.ServeWithin
+	at, now := d.cfg.Store.Checked(cal), d.cfg.Now()
+	// Sub follows the monotonic clock, which an operator cannot set but which stands still while the machine sleeps; the
+	// wall clock runs on. The older of the two ages counts.
+	age, wall := now.Sub(at), now.Round(0).Sub(at.Round(0))
+	return !at.IsZero() && min(age, wall) >= 0 && max(age, wall) <= d.cfg.ServeWithin
 }
 
 // view is the state of all resources that a choice allows, from one snapshot.

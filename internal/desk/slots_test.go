@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -197,8 +198,8 @@ func TestUnknownIsNotFree(t *testing.T) {
 			if _, err := c.Confirm(t.Context(), wish); !errors.As(err, &lost) || lost.Reason != booking.Unknown {
 				t.Errorf("confirm: %v", err)
 			}
-			if diff := cmp.Diff(before, c.dump()); diff != "" {
-				t.Errorf("a refused confirm wrote:\n%s", diff)
+			if !maps.Equal(before, c.dump()) {
+				t.Error("something was written")
 			}
 		})
 	}
@@ -379,7 +380,7 @@ func TestCorruptMirrorIsAnError(t *testing.T) {
 	if _, err := c.Confirm(t.Context(), wish); err == nil {
 		t.Error("a booking over claims that cannot be read")
 	}
-	if diff := cmp.Diff(before, c.dump()); diff != "" {
-		t.Errorf("something was written:\n%s", diff)
+	if !maps.Equal(before, c.dump()) {
+		t.Error("something was written")
 	}
 }
