@@ -107,7 +107,7 @@ func (b *Booking) SetAside(placement int, reason string) {
 	p.Status, p.Reason = Stuck, reason
 }
 
-// Observe records whether a snapshot that began at readStart held the placement's event. It reports whether
+// Observe records whether a snapshot held the placement's event. It reports whether
 // anything changed. An event that was never seen is not missed: providers show a write with delay.
 func (b *Booking) Observe(placement int, present bool) (changed bool) {
 	p := &b.Placements[placement]
@@ -122,21 +122,24 @@ func (b *Booking) Observe(placement int, present bool) (changed bool) {
 	return true
 }
 
-// NeedsPerson reports why somebody must look at the booking: a placement that is stuck or missing, or a conflict. It is
-// empty when all is well or the booking is past.
+// NeedsPerson reports why somebody must look at the booking: a placement that is stuck or missing, or a conflict. Of a
+// cancelled booking only an event that could not be removed matters. It is empty when all is well or the booking is past.
 func (b *Booking) NeedsPerson(now time.Time) string {
-	if b.End <= now.Unix() || b.Status == Cancelled {
+	if b.End <= now.Unix() {
 		return ""
 	}
+	cancelled := b.Status == Cancelled
 	for _, p := range b.Placements {
-		switch p.Status {
-		case Stuck:
+		switch {
+		case p.Status == Stuck && cancelled:
+			return fmt.Sprintf("not removed from %s: %s", p.Calendar, p.Reason)
+		case p.Status == Stuck:
 			return fmt.Sprintf("not written to %s: %s", p.Calendar, p.Reason)
-		case Missing:
+		case p.Status == Missing && !cancelled:
 			return fmt.Sprintf("its event is missing from %s", p.Calendar)
 		}
 	}
-	if b.Conflict {
+	if b.Conflict && !cancelled {
 		return "it overlaps somebody's event"
 	}
 	return ""

@@ -10,14 +10,15 @@ type Templates struct {
 // conflictMark is put before the title of an event over which somebody's event was found.
 const conflictMark = "⚠ CONFLICT – "
 
-// Render returns what staff read in the calendar. Placeholders of which nothing is known vanish, and so do the lines and
-// the punctuation that they leave behind.
+// Render returns what staff read in the calendar: a title of one line, and a body. A line of the body whose placeholders
+// are all unknown vanishes with what is written around them, and so does punctuation left over at the ends of the title.
 func (t Templates) Render(b *Booking, p Person, service, resource string) (title, body string) {
-	fill := strings.NewReplacer(
+	values := []string{
 		"{service}", service, "{name}", p.Name, "{phone}", p.Phone, "{reference}", b.Reference,
 		"{notes}", p.Notes, "{resource}", resource,
-	)
-	title = strings.Trim(fill.Replace(t.Title), " :,;–-·")
+	}
+	fill := strings.NewReplacer(values...) // in one pass: what a person typed is never a placeholder
+	title = strings.Trim(strings.Join(strings.Fields(fill.Replace(t.Title)), " "), " :,;–-·")
 	if title == "" {
 		title = b.Reference
 	}
@@ -25,10 +26,29 @@ func (t Templates) Render(b *Booking, p Person, service, resource string) (title
 		title = conflictMark + title
 	}
 	var lines []string
-	for _, line := range strings.Split(fill.Replace(t.Body), "\n") {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
+	for template := range strings.SplitSeq(t.Body, "\n") {
+		if nothingKnown(template, values) {
+			continue
+		}
+		for line := range strings.SplitSeq(fill.Replace(template), "\n") {
+			if line = strings.TrimSpace(line); line != "" {
+				lines = append(lines, line)
+			}
 		}
 	}
 	return title, strings.Join(lines, "\n")
+}
+
+// nothingKnown reports whether the line has placeholders and none of them has a value; values holds both in pairs.
+func nothingKnown(line string, values []string) bool {
+	asked := false
+	for i := 0; i < len(values); i += 2 {
+		if strings.Contains(line, values[i]) {
+			asked = true
+			if values[i+1] != "" {
+				return false
+			}
+		}
+	}
+	return asked
 }

@@ -123,8 +123,9 @@ func coverage(r *Resource, busy []*calendar.Busy) calendar.Interval {
 }
 
 // Day appends to dst the start times, in order, at which the service can begin on the day, and returns it.
-// On a day in which clocks go back a label may occur twice; see [Labels].
+// On a day in which clocks go back a label may occur twice; see [Label].
 func (st *State) Day(dst []int64, d calendar.Date) []int64 {
+	before := len(dst)
 	for _, span := range st.resource.Hours[d.Weekday()] {
 		st.candidates(d, span, func(start int64) bool {
 			if st.reason(start) == Free {
@@ -133,7 +134,7 @@ func (st *State) Day(dst []int64, d calendar.Date) []int64 {
 			return true
 		})
 	}
-	slices.Sort(dst)
+	slices.Sort(dst[before:]) // the hours of a day overlap where clocks go back
 	return dst
 }
 

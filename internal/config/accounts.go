@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -67,7 +68,7 @@ func (d *decoder) account(t *table, zone *time.Location, refs *references) Accou
 	if len(a.Scopes) == 0 && a.Grant == RefreshToken {
 		a.Scopes = slices.Clone(p.scopes)
 	}
-	a.APIURL = strings.TrimRight(t.url("api_url", p.api), "/")
+	a.APIURL = apiBase(t.url("api_url", p.api), p.api)
 	if a.Provider == Google {
 		a.APIURL += "/"
 	}
@@ -80,6 +81,17 @@ func (d *decoder) account(t *table, zone *time.Location, refs *references) Accou
 	a.Concurrency = t.integer("concurrency", p.concurrency, 100)
 	a.PerMinute = t.integer("per_minute", p.perMinute, 100_000)
 	return a
+}
+
+// apiBase returns an API's base without a trailing slash. A URL that names only a host means the provider's usual path on it.
+func apiBase(given, usual string) string {
+	given = strings.TrimRight(given, "/")
+	if u, err := url.Parse(given); err == nil && u.Path == "" {
+		if usually, err := url.Parse(usual); err == nil {
+			given += strings.TrimRight(usually.Path, "/")
+		}
+	}
+	return given
 }
 
 // outlookOnly checks what has a meaning at Microsoft only.

@@ -385,3 +385,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A URL that names only a host means the provider's usual path on it; a path of its own is kept.
+func TestAPIURLOfAHostAlone(t *testing.T) {
+	for _, c := range []struct{ given, usual, want string }{
+		{"http://127.0.0.1:9", "https://www.googleapis.com/calendar/v3/", "http://127.0.0.1:9/calendar/v3"},
+		{"http://127.0.0.1:9/", "https://graph.microsoft.com/v1.0", "http://127.0.0.1:9/v1.0"},
+		{"http://127.0.0.1:9/beta/", "https://graph.microsoft.com/v1.0", "http://127.0.0.1:9/beta"},
+	} {
+		if got := apiBase(c.given, c.usual); got != c.want {
+			t.Errorf("apiBase(%q) = %q, want %q", c.given, got, c.want)
+		}
+	}
+}

@@ -150,6 +150,9 @@ func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource) (Con
 		})
 		switch {
 		case err == nil && done != nil:
+			if try > 1 {
+				d.announce(b) // an earlier try made the booking, at the same resource, and told nobody
+			}
 			return *done, nil
 		case err == nil:
 			d.announce(b)
