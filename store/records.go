@@ -121,13 +121,22 @@ func (r *bookingRecord) booking(id string) *booking.Booking {
 	return b
 }
 
-// decode reads a JSON record and refuses one of a newer form.
+// decode reads a JSON record. It refuses one of a newer form as such, and what is no record at all.
 func decode(value []byte, into any, version func() int) error {
 	if err := json.Unmarshal(value, into); err != nil {
+		var form struct {
+			V int `json:"v"`
+		}
+		if json.Unmarshal(value, &form) == nil && form.V > recordVersion {
+			return ErrNewer // in which a field may have become something else
+		}
 		return fmt.Errorf("%w: %w", errCorrupt, err)
 	}
-	if version() > recordVersion {
+	switch v := version(); {
+	case v > recordVersion:
 		return ErrNewer
+	case v < 1:
+		return errCorrupt
 	}
 	return nil
 }

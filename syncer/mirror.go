@@ -35,6 +35,9 @@ func newMirror(id calendar.ID, source Source, g *gate, cfg Config) *mirror {
 	return &mirror{
 		id: id, source: source, gate: g, cfg: cfg, wake: make(chan struct{}, 1),
 		log: cfg.Log.With("calendar", string(id)), last: Status{Calendar: id},
+		// The first look reads: since the snapshot on disk the config may have changed what is busy, and a crash may have
+		// come before what it said of our own events was recorded.
+		full: true,
 	}
 }
 
@@ -148,7 +151,7 @@ func (m *mirror) look(ctx context.Context) error {
 	return err
 }
 
-// nudgeLater keeps a full read wanted that failed.
+// nudgeLater makes the next look a full read.
 func (m *mirror) nudgeLater() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -259,7 +262,11 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 	}
 	m.state, m.read = state, true
 	m.cfg.Store.MarkChecked(m.id, begun)
-	return m.reconcile(ctx, snap.Window, own, present)
+	if err := m.reconcile(ctx, snap.Window, own, present); err != nil {
+		m.nudgeLater() // the cursor says "nothing changed" from here on, and yet this snapshot is needed again
+		return err
+	}
+	return nil
 }
 
 // sort turns a snapshot into a busy document. Ours is only the event whose provider id we wrote, or before that write

@@ -108,7 +108,7 @@ func (c *conversation) turn(req flow.Request, v desk.Visitor) *turn {
 		t.choices, t.extras = map[flow.Name]string{}, map[string]string{}
 		return t
 	}
-	t.choices, t.extras = t.screen.Choices(req.Data), t.screen.Extras(req.Data)
+	t.choices, t.extras = bounded(t.screen, req.Data)
 	return t
 }
 
@@ -135,7 +135,10 @@ func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 	if c.trail.older(t.req.FlowToken, c.cfg.Now(), c.cfg.ScreenTTL) {
 		return c.again(ctx, t, textTooOld, "stale screen")
 	}
-	if page, ok := strings.CutPrefix(t.choices[flow.ChosenSlot], pagePrefix); ok {
+	if unreadable(t) {
+		return c.again(ctx, t, textNotUnderstood, "refused")
+	}
+	if page, ok := strings.CutPrefix(t.choices[flow.ChosenSlot], pagePrefix); ok && turnsPages(t.screen) {
 		t.page, _ = strconv.Atoi(page) // what is no number is the first page
 		delete(t.choices, flow.ChosenSlot)
 		return c.show(ctx, t, t.screen, "paged")
@@ -147,7 +150,9 @@ func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 	case tapped && t.screen.Terminal:
 		return c.confirm(ctx, t)
 	case tapped && (slot || action != nil):
-		return c.advance(ctx, t)
+		return c.advance(ctx, t, action)
+	case tapped:
+		return c.again(ctx, t, textStartAgain, "unknown payload")
 	}
 	if text := c.check(t); text != "" {
 		return c.again(ctx, t, text, "refused")
@@ -156,10 +161,13 @@ func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 }
 
 // advance shows the next screen if what was chosen so far can be.
-func (c *conversation) advance(ctx context.Context, t *turn) answer {
+func (c *conversation) advance(ctx context.Context, t *turn, by *flow.Action) answer {
 	text := c.check(t)
 	if text == "" {
 		text = c.checkTimes(ctx, t)
+	}
+	if text == "" {
+		text = missing(t, by)
 	}
 	if text != "" {
 		return c.again(ctx, t, text, "refused")

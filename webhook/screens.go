@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -40,8 +41,8 @@ func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text
 			text = textTrouble
 		}
 	}
-	if text == "" {
-		text = p.notice
+	if text == "" || p.nothing {
+		text = cmp.Or(p.notice, text)
 	}
 	if text != "" {
 		values.Texts[flow.ErrorText] = text
@@ -64,6 +65,9 @@ type page struct {
 	screen *flow.Screen
 	limit  int
 	notice string // what the customer should know beside the data
+	// waiting is set when a list is empty because something above it was not chosen yet, nothing when a lost slot has no
+	// alternative.
+	waiting, nothing bool
 
 	choice desk.Choice
 	v      flow.Values
@@ -77,16 +81,24 @@ func (p *page) values(ctx context.Context) (flow.Values, error) {
 	p.texts()
 	choice, err := p.c.desk.Resolve(choiceOf(p.t.choices))
 	if err != nil {
-		choice = desk.Choice{Department: choice.Department, Resource: desk.Any} // what was wrong is asked again
-		if choice, err = p.c.desk.Resolve(desk.Choice{Department: choice.Department}); err != nil {
-			choice, _ = p.c.desk.Resolve(desk.Choice{})
-		}
+		choice = p.fitting(choiceOf(p.t.choices))
 	}
 	p.choice = choice
 	p.catalog()
 	err = p.times(ctx)
 	p.noEmptyLists()
 	return p.v, err
+}
+
+// fitting returns as much of a choice as goes together: what was wrong is asked again.
+func (p *page) fitting(c desk.Choice) desk.Choice {
+	for _, less := range []desk.Choice{{Department: c.Department, Service: c.Service}, {Department: c.Department}} {
+		if choice, err := p.c.desk.Resolve(less); err == nil {
+			return choice
+		}
+	}
+	choice, _ := p.c.desk.Resolve(desk.Choice{})
+	return choice
 }
 
 // declares reports whether the screen wants a name.
@@ -122,7 +134,7 @@ func (p *page) texts() {
 	zone := p.c.desk.Zone()
 	p.v.Texts[flow.Business] = p.c.cfg.Business
 	p.v.Texts[flow.PhoneNumber] = p.c.cfg.Phone
-	p.v.Texts[flow.Zone] = "All times are local time in " + zoneName(zone, p.c.cfg.Now())
+	p.v.Texts[flow.Zone] = zoneName(zone, p.c.cfg.Now())
 	p.v.Texts[flow.Summary] = p.summary()
 	p.v.Texts[flow.Details] = p.details()
 	p.v.Dates[flow.IncludeDays] = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
@@ -136,6 +148,7 @@ func (p *page) catalog() {
 		p.add(flow.Departments, dep.ID, dep.Title)
 	}
 	if p.waitsFor(flow.Departments, flow.ChosenDepartment) {
+		p.waiting = true
 		return
 	}
 	services := d.Services(p.choice.Department)
@@ -143,8 +156,8 @@ func (p *page) catalog() {
 		p.add(flow.Services, s.ID, s.Title)
 	}
 	p.v.Flags[flow.HasServices] = len(services) > 1
-	if len(services) > 0 {
-		p.v.Texts[flow.ChosenService] = p.choice.Service
+	if p.t.choices[flow.ChosenService] == "" || p.declares(flow.Services) {
+		p.v.Texts[flow.ChosenService] = p.choice.Service // nobody is to confirm another service than was chosen
 	}
 	resources := d.Resources(p.choice.Department, p.choice.Service)
 	if len(resources) > 1 {
@@ -167,6 +180,7 @@ func (p *page) add(list flow.Name, id, title string) {
 // times fills days, parts and slots.
 func (p *page) times(ctx context.Context) error {
 	if p.waitsFor(flow.Departments, flow.ChosenDepartment) || p.waitsFor(flow.Resources, flow.ChosenResource) {
+		p.waiting = true
 		return nil
 	}
 	if p.declares(flow.Dates, flow.MinDate, flow.MaxDate, flow.UnavailableDates) {
@@ -177,20 +191,10 @@ func (p *page) times(ctx context.Context) error {
 	if !p.declares(flow.Slots) {
 		return nil
 	}
-	if p.asksAlternative() {
+	if asksAlternative(p.screen) {
 		return p.alternatives(ctx)
 	}
 	return p.slots(ctx)
-}
-
-// asksAlternative reports whether the screen's slots are those that a customer can have instead of a lost one.
-func (p *page) asksAlternative() bool {
-	for _, a := range p.screen.Actions {
-		if carries(a, flow.Alternative) {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *page) days(ctx context.Context) error {
@@ -224,6 +228,7 @@ func (p *page) slots(ctx context.Context) error {
 	day, err := calendar.ParseDate(date)
 	if !chosen || err != nil {
 		if p.declares(flow.Dates) {
+			p.waiting = true
 			return nil
 		}
 		days, err := p.c.desk.Days(ctx, p.choice)
@@ -314,20 +319,51 @@ func (p *page) alternatives(ctx context.Context) error {
 	for _, s := range starts {
 		p.add(flow.Slots, desk.SlotID(s), booking.LongLabel(s, p.c.desk.Zone()))
 	}
+	if len(starts) == 0 {
+		p.notice, p.nothing = p.c.noOther(), true
+	}
 	return nil
 }
 
-// noEmptyLists gives a list that the screen always shows an option that says that there is nothing: an empty one would
-// be refused by the phone.
+// flags are the flags that say whether a list has something to choose from.
+var flags = map[flow.Name]flow.Name{
+	flow.Departments: flow.HasDepartments, flow.Services: flow.HasServices, flow.Resources: flow.HasResources,
+	flow.Dates: flow.HasDates, flow.Parts: flow.HasParts, flow.Slots: flow.HasSlots,
+}
+
+// noEmptyLists gives an empty list that the screen shows all the same an option that says why it is empty: the phone
+// would refuse a list without any, also one that is disabled. That option cannot be chosen.
 func (p *page) noEmptyLists() {
-	for list, flag := range map[flow.Name]flow.Name{
-		flow.Departments: flow.HasDepartments, flow.Services: flow.HasServices, flow.Resources: flow.HasResources,
-		flow.Dates: flow.HasDates, flow.Slots: flow.HasSlots,
-	} {
-		if p.declares(list) && !p.declares(flag) && len(p.v.Lists[list]) == 0 {
-			p.v.Lists[list] = []flow.Option{{ID: noneID, Title: "None available"}}
+	title := "None available"
+	if p.waiting {
+		title = "Choose above first"
+	}
+	for i := range p.screen.Data {
+		f := &p.screen.Data[i]
+		flag, isList := flags[f.Name]
+		if !isList || len(p.v.Lists[f.Name]) > 0 {
+			continue
+		}
+		if shown, needed := alwaysShown(p.screen, f.Key); shown {
+			p.v.Flags[flag] = needed
+			p.v.Lists[f.Name] = []flow.Option{{ID: noneID, Title: title}}
 		}
 	}
+}
+
+// alwaysShown reports whether a component that shows a list cannot be hidden, and whether it is then better kept
+// required: where a flag only enables it, nobody is to go on without a choice because there is none.
+func alwaysShown(s *flow.Screen, key string) (shown, needed bool) {
+	for _, c := range s.Components {
+		_, hides := c.Props["visible"].(string)
+		if c.Source != key || hides {
+			continue
+		}
+		_, enables := c.Props["enabled"].(string)
+		_, requires := c.Props["required"].(string)
+		shown, needed = true, needed || enables || requires
+	}
+	return shown, needed
 }
 
 // summary says in a line what was chosen so far.
@@ -355,9 +391,9 @@ func (p *page) summary() string {
 		parts = append(parts, booking.DayLabel(day))
 	}
 	if len(parts) == 0 {
-		return p.c.cfg.Business
+		parts = []string{p.c.cfg.Business}
 	}
-	return strings.Join(parts, " · ")
+	return inHeading(parts)
 }
 
 // details repeats what the customer wrote, each on a line of its own. A component that shows it may not be blank.

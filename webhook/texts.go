@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"slotd/internal/booking"
 )
@@ -17,6 +18,7 @@ const (
 	textNoTimes       = "There are no free times on that day. Please choose another day."
 	textNotOffered    = "Sorry, this time is not offered. Please choose another."
 	textNoSlot        = "Please choose a time."
+	textNoDepartment  = "Please choose a department."
 	textTrouble       = "Sorry, something went wrong on our side. Please try again in a minute."
 	textClosed        = "This button can't be used any more. Please send us a message to get a new one."
 )
@@ -41,6 +43,15 @@ func lostText(r booking.Reason) string {
 // noDays is said when the whole horizon has no slot.
 func (c *conversation) noDays() string {
 	text := "Sorry, there are no free times at the moment."
+	if c.cfg.Phone != "" {
+		text += " Please call " + c.cfg.Phone + "."
+	}
+	return text
+}
+
+// noOther is said when a slot was lost and there is no other.
+func (c *conversation) noOther() string {
+	text := "Sorry, this time can't be booked any more, and there is no other at the moment."
 	if c.cfg.Phone != "" {
 		text += " Please call " + c.cfg.Phone + "."
 	}
@@ -75,4 +86,35 @@ func clean(s string, most int) string {
 		return r
 	}, s)
 	return strings.TrimSpace(s)
+}
+
+// maxHeading is how many characters a heading takes.
+const maxHeading = 80
+
+// inHeading joins the parts of a line that ends with what matters most: titles before it are shortened until the line
+// fits into a heading.
+func inHeading(parts []string) string {
+	const between = " · "
+	line := strings.Join(parts, between)
+	if utf8.RuneCountInString(line) <= maxHeading {
+		return line
+	}
+	last := len(parts) - 1
+	if last == 0 {
+		return shortened(line, maxHeading)
+	}
+	room := maxHeading - utf8.RuneCountInString(parts[last]) - last*utf8.RuneCountInString(between)
+	short := make([]string, 0, len(parts))
+	for _, part := range parts[:last] {
+		short = append(short, shortened(part, room/last))
+	}
+	return strings.Join(append(short, parts[last]), between)
+}
+
+func shortened(s string, most int) string {
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
+	}
+	return strings.TrimSpace(string(runes[:most-1])) + "…"
 }

@@ -177,7 +177,7 @@ func TestTimesFillUp(t *testing.T) {
 	}
 	r.mirror("acct/adams")
 	noComplaint(t, p.Tap(ctx)) // nothing is required any more, so the button works: it must not lead on without a time
-	if p.Screen() != "TIME" || p.Snackbar() == "" || p.Data()["has_slots"] != true {
+	if p.Screen() != "TIME" || p.Data()["has_slots"] != true {
 		t.Errorf("without a time on %s with %q", p.Screen(), p.Snackbar())
 	}
 }
@@ -198,7 +198,7 @@ func TestScreensSayWhatWasChosen(t *testing.T) {
 	noComplaint(t, p.Set(ctx, "date", tuesday))
 	noComplaint(t, p.Tap(ctx))
 	if text := strings.Join(p.Texts(), "\n"); !strings.Contains(text, "ECG · Dr. Brown · Tue 24 Nov") ||
-		!strings.Contains(text, "Berlin") || strings.Contains(text, "local time, All times") {
+		!strings.Contains(text, "Berlin") || strings.Count(text, "local time") != 1 {
 		t.Errorf("the times are headed %q", text)
 	}
 	noComplaint(t, p.Set(ctx, "slot", slot(t, tuesday, "10:00")))

@@ -51,7 +51,7 @@ phone = "+49 000 000000"
 zone = "` + clinicZone + `"
 horizon = "21d"
 notice = "30m"
-event_title = "{service}: {name}"
+event_title = "{name}, {service}"
 event_body = "Booked over WhatsApp, reference {reference}\n{phone}\n{notes}"
 
 [freshness]

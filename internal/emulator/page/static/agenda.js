@@ -73,6 +73,8 @@ export class Agenda {
   #fit() {
     const hour = Math.max(28, Math.min(64, this.scroller.clientHeight / 10));
     this.card.style.setProperty("--hour", `${hour}px`);
+    // The heads stand over their columns, whatever room this system's scrollbar takes.
+    this.card.style.setProperty("--bar", `${this.scroller.offsetWidth - this.scroller.clientWidth}px`);
     if (!this.scrolled) this.scroller.scrollTop = hour * (firstHour - 0.25);
     this.scrolled ||= this.scroller.clientHeight > 0;
   }

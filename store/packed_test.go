@@ -1,0 +1,157 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+)
+
+func drawInterval(t *rapid.T) calendar.Interval {
+	return calendar.Interval{Start: rapid.Int64().Draw(t, "start"), End: rapid.Int64().Draw(t, "end")}
+}
+
+// TestPackedBusy: whatever is packed comes back, also what no calendar holds.
+func TestPackedBusy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := &calendar.Busy{
+			Window:  drawInterval(t),
+			Foreign: rapid.SliceOf(rapid.Custom(drawInterval)).Draw(t, "foreign"),
+			Own: rapid.SliceOf(rapid.Custom(func(t *rapid.T) calendar.Own {
+				return calendar.Own{Interval: drawInterval(t), Booking: rapid.String().Draw(t, "booking")}
+			})).Draw(t, "own"),
+		}
+		got, err := unpackBusy(packBusy(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(b, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("want −, got +:\n%s", diff)
+		}
+	})
+}
+
+func TestPackedClaims(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		claims := rapid.SliceOf(rapid.Custom(func(t *rapid.T) booking.Claim {
+			return booking.Claim{
+				Interval: drawInterval(t), Before: rapid.Int64().Draw(t, "before"), After: rapid.Int64().Draw(t, "after"),
+				Booking: rapid.String().Draw(t, "booking"),
+			}
+		})).Draw(t, "claims")
+		got, err := unpackClaims(packClaims(claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(claims, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("want −, got +:\n%s", diff)
+		}
+	})
+}
+
+func TestPackedIsSmall(t *testing.T) {
+	const start = 1_780_000_000
+	b := &calendar.Busy{Window: calendar.Interval{Start: start, End: start + 90*24*60*60}}
+	for i := range int64(1000) {
+		at := start + i*7200
+		b.Foreign = append(b.Foreign, calendar.Interval{Start: at, End: at + 1800})
+	}
+	if n := len(packBusy(b)); n > 6*len(b.Foreign) {
+		t.Errorf("%d bytes for %d events", n, len(b.Foreign))
+	}
+}
+
+// damaged are documents with faults, for both forms.
+func damaged() [][]byte {
+	huge := binary.AppendUvarint(nil, math.MaxUint64)
+	return [][]byte{
+		{}, {0}, {packedVersion}, {packedVersion, 0x80}, {packedVersion, 2, 2, 1},
+		append([]byte{packedVersion}, huge...),
+		append([]byte{packedVersion, 0, 0}, huge...),
+		append([]byte{packedVersion, 0, 0, 0}, huge...),
+		append([]byte{packedVersion, 0, 0, 0, 1, 0, 0}, huge...),
+		append([]byte{packedVersion, 1, 0, 0, 0, 0}, huge...),
+		append([]byte{packedVersion}, []byte(strings.Repeat("\xff", 64))...),
+		append(packBusy(&calendar.Busy{}), 0), append(packClaims(nil), 0), // more than the document
+	}
+}
+
+func TestUnpackDamaged(t *testing.T) {
+	for _, data := range damaged() {
+		if _, err := unpackBusy(data); !errors.Is(err, errCorrupt) {
+			t.Errorf("busy %x: %v", data, err)
+		}
+		if _, err := unpackClaims(data); !errors.Is(err, errCorrupt) {
+			t.Errorf("claims %x: %v", data, err)
+		}
+	}
+	whole := packBusy(&calendar.Busy{
+		Window: calendar.Interval{Start: 1, End: 1000}, Foreign: []calendar.Interval{{Start: 5, End: 9}},
+		Own: []calendar.Own{{Interval: calendar.Interval{Start: 7, End: 8}, Booking: "b1"}},
+	})
+	for n := range whole {
+		if _, err := unpackBusy(whole[:n]); !errors.Is(err, errCorrupt) {
+			t.Errorf("cut to %d of %d bytes: %v", n, len(whole), err)
+		}
+	}
+}
+
+func FuzzUnpackBusy(f *testing.F) {
+	f.Add(packBusy(&calendar.Busy{
+		Window: calendar.Interval{Start: 1, End: 1000}, Foreign: []calendar.Interval{{Start: 5, End: 9}},
+		Own: []calendar.Own{{Interval: calendar.Interval{Start: 7, End: 8}, Booking: "b1"}},
+	}))
+	for _, data := range damaged() {
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := unpackBusy(data)
+		if err != nil {
+			return
+		}
+		if n := cap(b.Foreign) + cap(b.Own); n > len(data) {
+			t.Fatalf("room for %d intervals from %d bytes", n, len(data))
+		}
+		again, err := unpackBusy(packBusy(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(b, again); diff != "" {
+			t.Fatalf("packed and unpacked again: want −, got +:\n%s", diff)
+		}
+	})
+}
+
+func FuzzUnpackClaims(f *testing.F) {
+	f.Add(packClaims([]booking.Claim{
+		{Interval: calendar.Interval{Start: 1, End: 1000}, Before: 5, After: 6, Booking: "b1"},
+		{Interval: calendar.Interval{Start: 7, End: 9}, Booking: "b2"},
+	}))
+	for _, data := range damaged() {
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		claims, err := unpackClaims(data)
+		if err != nil {
+			return
+		}
+		if cap(claims) > len(data) {
+			t.Fatalf("room for %d claims from %d bytes", cap(claims), len(data))
+		}
+		again, err := unpackClaims(packClaims(claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(claims, again); diff != "" {
+			t.Fatalf("packed and unpacked again: want −, got +:\n%s", diff)
+		}
+	})
+}
