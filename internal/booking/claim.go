@@ -51,13 +51,15 @@ func crowd(spans []calendar.Interval, want calendar.Interval) int {
 	return most
 }
 
-// withoutPast returns the claims that end, buffers included, after now; it may reuse claims.
+// withoutPast returns the claims that ended less than a day before now; it may reuse claims. The day is more than any
+// buffer in which a coming appointment could still meet them.
 func withoutPast(claims []Claim, now int64) []Claim {
-	return slices.DeleteFunc(claims, func(c Claim) bool { return c.Padded().End <= now })
+	const day = 24 * 60 * 60
+	return slices.DeleteFunc(claims, func(c Claim) bool { return c.Padded().End+day <= now })
 }
 
-// AddClaim returns claims with c added and those that lie entirely before now dropped: a claim only guards time that can
-// still be sold, the booking itself is kept elsewhere.
+// AddClaim returns claims with c added and those of days before now dropped: a claim only guards time that can still be
+// sold, the booking itself is kept elsewhere.
 func AddClaim(claims []Claim, c Claim, now int64) []Claim {
 	out := append(withoutPast(claims, now), c)
 	slices.SortFunc(out, func(a, b Claim) int {

@@ -241,9 +241,10 @@ func TestAddClaim(t *testing.T) {
 	claim := func(from, to, after int64, id string) booking.Claim {
 		return booking.Claim{Interval: calendar.Interval{Start: from, End: to}, After: after, Booking: id}
 	}
+	const day = 24 * 60 * 60
 	got := booking.AddClaim([]booking.Claim{
 		claim(10, 20, 0, "past"), claim(10, 20, 5, "its buffer still counts"), claim(50, 60, 0, "later"),
-	}, claim(30, 40, 0, "new"), 20)
+	}, claim(30, 40, 0, "new"), 20+day)
 	want := []booking.Claim{
 		claim(10, 20, 5, "its buffer still counts"), claim(30, 40, 0, "new"), claim(50, 60, 0, "later"),
 	}

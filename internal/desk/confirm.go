@@ -100,16 +100,30 @@ func orZero(c *Confirmed) Confirmed {
 // repeated returns the first answer when the token made its booking by this very request, a *TokenError when the token
 // cannot be used, and nil when it may book.
 func (d *Desk) repeated(ctx context.Context, c Confirm) (*Confirmed, error) {
-	var done *Confirmed
-	err := d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		visit, err := r.Visit(store.VisitKey(c.Token))
-		if err != nil {
-			return err
-		}
-		done, err = d.admit(visit, c.Request)
+	visit, err := d.visit(ctx, c.Token)
+	if err != nil {
+		return nil, err
+	}
+	return d.admit(visit, c.Request)
+}
+
+// visit reads the visit of a token. One that has booked is read by an Update: after a commit with an unknown outcome a
+// View can see what is not on disk yet, and nobody may be told of such a booking.
+func (d *Desk) visit(ctx context.Context, token string) (*store.Visit, error) {
+	key := store.VisitKey(token)
+	var v *store.Visit
+	err := d.cfg.Store.View(ctx, func(r *store.Reader) (err error) {
+		v, err = r.Visit(key)
 		return err
 	})
-	return done, err
+	if err != nil || v == nil || v.Outcome == nil {
+		return v, err
+	}
+	err = d.cfg.Store.Update(ctx, func(tx *store.Tx) (err error) {
+		v, err = tx.Visit(key)
+		return err
+	})
+	return v, err
 }
 
 // admit decides whether a visit may book by a request.
@@ -287,31 +301,22 @@ type Spent struct {
 // Visitor returns what is known of a flow token. Errors: *TokenError for one that expired, or that slotd did not make when
 // foreign tokens are not accepted.
 func (d *Desk) Visitor(ctx context.Context, token string) (Visitor, error) {
-	var out Visitor
-	err := d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		v, err := r.Visit(store.VisitKey(token))
-		if err != nil {
-			return err
+	v, err := d.visit(ctx, token)
+	if err != nil {
+		return Visitor{}, err
+	}
+	if v == nil || v.Outcome == nil {
+		if _, err := d.admit(v, ""); err != nil || v == nil {
+			return Visitor{}, err
 		}
-		if v != nil && v.Outcome != nil {
-			b, err := r.Booking(v.Outcome.Booking)
-			if err != nil {
-				return err
-			}
-			out = Visitor{Name: v.Name, Spent: &Spent{
-				Request: v.Outcome.Request, Answer: v.Outcome.Answer, Booking: b, At: v.Outcome.At,
-			}}
-			return nil
-		}
-		if _, err := d.admit(v, ""); err != nil {
-			return err
-		}
-		if v != nil {
-			out.Name = v.Name
-		}
-		return nil
+		return Visitor{Name: v.Name}, nil
+	}
+	spent := &Spent{Request: v.Outcome.Request, Answer: v.Outcome.Answer, At: v.Outcome.At}
+	err = d.cfg.Store.View(ctx, func(r *store.Reader) (err error) {
+		spent.Booking, err = r.Booking(v.Outcome.Booking)
+		return err
 	})
-	return out, err
+	return Visitor{Name: v.Name, Spent: spent}, err
 }
 
 // Start parses a slot id, an instant in RFC 3339, as its Unix seconds. Slot ids come from outside.

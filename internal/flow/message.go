@@ -34,15 +34,15 @@ type Request struct {
 }
 
 // ParseRequest reads a decrypted request. Unknown fields are ignored, absent or null ones are empty; a field of a wrong
-// type is an error. The error never quotes the request.
+// type is an error, except for what a health check or an opening does not need. The error never quotes the request.
 func ParseRequest(plain []byte) (Request, error) {
 	var wire struct {
-		Version   string         `json:"version"`
-		Action    string         `json:"action"`
-		Screen    string         `json:"screen"`
-		Data      map[string]any `json:"data"`
-		Token     string         `json:"flow_token"`
-		Signature string         `json:"flow_token_signature"`
+		Version   json.RawMessage `json:"version"`
+		Action    string          `json:"action"`
+		Screen    string          `json:"screen"`
+		Data      json.RawMessage `json:"data"`
+		Token     string          `json:"flow_token"`
+		Signature string          `json:"flow_token_signature"`
 	}
 	if trimmed := bytes.TrimSpace(plain); len(trimmed) == 0 || trimmed[0] != '{' {
 		return Request{}, errors.New("parse request: not a JSON object")
@@ -54,13 +54,30 @@ func ParseRequest(plain []byte) (Request, error) {
 		}
 		return Request{}, errors.New("parse request: not valid JSON")
 	}
-	if wire.Data == nil {
-		wire.Data = map[string]any{}
-	}
-	return Request{
-		Version: wire.Version, Action: wire.Action, Screen: wire.Screen, Data: wire.Data,
+	r := Request{
+		Version: version(wire.Version), Action: wire.Action, Screen: wire.Screen, Data: map[string]any{},
 		FlowToken: wire.Token, FlowTokenSignature: wire.Signature,
-	}, nil
+	}
+	if err := decodeJSON(wire.Data, &r.Data); err != nil && wire.Action == ActionDataExchange && len(wire.Data) > 0 {
+		return Request{}, errors.New("parse request: field data has a wrong type")
+	}
+	if r.Data == nil {
+		r.Data = map[string]any{}
+	}
+	return r, nil
+}
+
+// version reads a data API version that was sent as text or as a number; anything else is empty.
+func version(raw json.RawMessage) string {
+	var v string
+	if json.Unmarshal(raw, &v) == nil {
+		return v
+	}
+	var n json.Number
+	if json.Unmarshal(raw, &n) == nil {
+		return n.String()
+	}
+	return ""
 }
 
 // ClientError says whether the request reports that the client refused the previous answer, and why. Such a report

@@ -38,14 +38,28 @@ func TestParseRequest(t *testing.T) {
 
 func TestParseRequestRefusesWrongTypes(t *testing.T) {
 	for _, plain := range []string{
-		"", "null", "[]", `"x"`, `{`, `{} {}`, `{"data":[]}`, `{"data":"secret"}`, `{"action":1}`, `{"screen":{}}`,
-		`{"flow_token":12345678}`, `{"version":3.0}`,
+		"", "null", "[]", `"x"`, `{`, `{} {}`, `{"action":"data_exchange","data":[]}`, `{"action":1}`,
+		`{"action":"data_exchange","data":"secret"}`, `{"screen":{}}`, `{"flow_token":12345678}`,
 	} {
 		_, err := flow.ParseRequest([]byte(plain))
 		if err == nil {
 			t.Errorf("accepted %s", plain)
 		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "1234") {
 			t.Errorf("the error quotes the request: %v", err)
+		}
+	}
+}
+
+// A health check or an opening needs neither a payload nor a version of the documented type.
+func TestParseRequestTakesWhatItCan(t *testing.T) {
+	for plain, version := range map[string]string{
+		`{"version":3.0,"action":"ping"}`:             "3.0",
+		`{"version":"4.0","action":"INIT","data":""}`: "4.0",
+		`{"version":[],"action":"BACK","data":[]}`:    "",
+	} {
+		got, err := flow.ParseRequest([]byte(plain))
+		if err != nil || got.Version != version || got.Data == nil {
+			t.Errorf("%s: got %+v, %v", plain, got, err)
 		}
 	}
 }
