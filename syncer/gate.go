@@ -45,7 +45,10 @@ func (g *gate) do(ctx context.Context, call func(context.Context) error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	for {
+	if err := g.rate.Wait(ctx); err != nil {
+		return err
+	}
+	for { // last, because another call may have been refused while this one waited for the rate
 		wait := g.wait()
 		if wait <= 0 {
 			break
@@ -53,9 +56,6 @@ func (g *gate) do(ctx context.Context, call func(context.Context) error) error {
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
-	}
-	if err := g.rate.Wait(ctx); err != nil {
-		return err
 	}
 	err := call(ctx)
 	g.learn(err)

@@ -152,3 +152,29 @@ func TestGateEndsWithItsContext(t *testing.T) {
 		})
 	}
 }
+
+// TestGatePauseWhileWaitingForTheRate: the pause is asked for after a call took its turn and before the rate let it go.
+func TestGatePauseWhileWaitingForTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(2, 1, time.Now) // bursts of two, then one a minute
+		start := time.Now()
+		g.rate.AllowN(start, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = g.do(t.Context(), func(context.Context) error {
+				time.Sleep(time.Second)
+				return &calendar.Error{Kind: calendar.Throttled, RetryAfter: time.Hour}
+			})
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			_ = g.do(t.Context(), func(context.Context) error {
+				if at := time.Since(start); at < time.Hour {
+					t.Errorf("a call after %v", at)
+				}
+				return nil
+			})
+		})
+		wg.Wait()
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // Bounds of the write-back.
 const (
-	outboxPage   = 1000            // marks looked at in one round
+	outboxPage   = 1000            // marks of one calendar handed to its worker at once
 	outboxIdle   = time.Minute     // longest wait between two rounds
 	writeTimeout = 1 * time.Minute // one call
 )
@@ -59,7 +60,8 @@ func (s *Syncer) startDue(
 	wait := outboxIdle
 	due := map[calendar.ID][]store.OutboxID{}
 	err := s.cfg.Store.View(ctx, func(r *store.Reader) error {
-		marks, err := r.DueMarks(outboxPage)
+		// All of them: with a limit, the marks of one sick calendar could hide those of the others.
+		marks, err := r.DueMarks(math.MaxInt)
 		if err != nil {
 			return err
 		}
@@ -76,7 +78,7 @@ func (s *Syncer) startDue(
 				s.cfg.Log.Error("outbox: a mark without its booking", "booking", m.Booking)
 				continue
 			}
-			if cal := b.Placements[m.Placement].Calendar; !busy[cal] {
+			if cal := b.Placements[m.Placement].Calendar; !busy[cal] && len(due[cal]) < outboxPage {
 				due[cal] = append(due[cal], m.OutboxID)
 			}
 		}
@@ -142,6 +144,7 @@ func (s *Syncer) settle(ctx context.Context, cal calendar.ID, id store.OutboxID)
 	if job.inserting() {
 		taken, err := s.slotTaken(ctx, account.Source, gate, cal, job)
 		if err != nil {
+			job.mark.Attempts++ // begin counts those that get further; without this the delay would never grow
 			return s.failed(ctx, log, job, err)
 		}
 		if err := s.markConflict(ctx, log, job, taken); err != nil {
@@ -321,6 +324,10 @@ func (s *Syncer) settled(
 		return fmt.Errorf("record a write: %w", err)
 	}
 	log.Info("outbox: written", "version", j.booking.Version, "level", level, "attempts", j.mark.Attempts)
+	// A snapshot that showed the event before this commit did not count as seeing it, and nothing may change any more.
+	if m := s.mirrors[cal]; m != nil {
+		m.nudge(true)
+	}
 	return nil
 }
 

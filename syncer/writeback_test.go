@@ -516,3 +516,25 @@ func TestMarksOfTheLastRun(t *testing.T) {
 		r.wantOneEvent("b1")
 	})
 }
+
+// TestSeenBeforeSettled: the mirror shows the event while its write is still unclear; later nothing changes any more.
+func TestSeenBeforeSettled(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		var once atomic.Bool
+		r.provider.hook(func(op, _ string) error {
+			if op == "applied" && once.CompareAndSwap(false, true) {
+				r.Nudge(cal1)
+				time.Sleep(time.Second)
+				return errors.New("connection reset")
+			}
+			return nil
+		})
+		r.book("b1", cal1, hours(1, 10, 11))
+		r.wait(10 * time.Minute)
+		r.wantOneEvent("b1")
+		if s := r.booking("b1").Placements[0].Status; s != booking.Seen {
+			t.Errorf("placement is %s: its deletion would go unnoticed", s)
+		}
+	})
+}

@@ -81,7 +81,7 @@ func TestBadInputIsAnsweredWithTheSameScreen(t *testing.T) {
 		tests["confirm date "+name] = test{"CONFIRM", with(good(t, "CONFIRM"), "date", value)}
 	}
 	for name, date := range map[string]string{
-		"past": "2026-11-20", "far": "2027-11-24", "first": "0001-01-01", "last": "9999-12-31", "none such": "2026-02-30",
+		"past": "2026-11-20", "far": "2027-11-24", "first": "0001-01-01", "last": "9999-12-31", "where zones never end": "9992-12-31", "none such": "2026-02-30",
 		"with time": "2026-11-24T10:00:00Z", "other form": "24.11.2026", "negative": "-001-01-01",
 	} {
 		tests["date "+name] = test{"DAY", with(good(t, "DAY"), "date", date)}
@@ -89,7 +89,7 @@ func TestBadInputIsAnsweredWithTheSameScreen(t *testing.T) {
 	for name, id := range map[string]string{
 		"busy": slot(t, tuesday, "11:00"), "outside hours": slot(t, tuesday, "14:00"), "off the grid": slot(t, tuesday, "10:10"),
 		"past": slot(t, "2026-11-23", "08:00"), "beyond": slot(t, "2026-12-20", "10:00"), "year 0": "0000-01-01T00:00:00Z",
-		"year 9999": "9999-12-31T23:59:59Z", "wall time": "10:00", "page": "page:1", "page of nonsense": "page:-1",
+		"year 9999": "9999-12-31T23:59:59Z", "where zones never end": "9992-12-31T23:30:00Z", "wall time": "10:00", "page": "page:1", "page of nonsense": "page:-1",
 		"page far": "page:99999999999999999999",
 	} {
 		data := without(good(t, "CONFIRM"), "date")

@@ -60,9 +60,11 @@ func TestInsert(t *testing.T) {
 	delete(sent, "etag")
 	want := map[string]any{
 		"id": w.Identity, "summary": "Visit", "description": "",
-		"start":              map[string]any{"dateTime": "2027-10-31T02:30:00+01:00", "timeZone": "Europe/Berlin"},
-		"end":                map[string]any{"dateTime": "2027-10-31T03:30:00+01:00", "timeZone": "Europe/Berlin"},
-		"extendedProperties": map[string]any{"private": map[string]any{"slotd": "m", "slotdVersion": "3"}},
+		"start": map[string]any{"dateTime": "2027-10-31T02:30:00+01:00", "timeZone": "Europe/Berlin"},
+		"end":   map[string]any{"dateTime": "2027-10-31T03:30:00+01:00", "timeZone": "Europe/Berlin"},
+		"extendedProperties": map[string]any{"private": map[string]any{
+			"slotd": "m", "slotdVersion": "3", "slotdIdentity": w.Identity,
+		}},
 	}
 	if diff := cmp.Diff(want, sent); diff != "" || query != "none" {
 		t.Errorf("sendUpdates %q, body (-want +got)\n%s", query, diff)

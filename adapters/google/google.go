@@ -45,6 +45,8 @@ type Config struct {
 	APIURL string
 	// AllDayBusy reports whether an all-day event of this calendar blocks even when it is marked as free. Nil: never.
 	AllDayBusy func(calendarID string) bool
+	// Zone is the IANA zone of dates, and of times without an offset, where the calendar does not say its own.
+	Zone string
 }
 
 // Client is one account's view of its calendars. All methods may be called concurrently; writes of one identity must
@@ -52,6 +54,7 @@ type Config struct {
 type Client struct {
 	api        *gcal.Service
 	allDayBusy func(string) bool
+	zone       string
 
 	mu        sync.Mutex // held for map access only
 	notServed map[string]time.Time
@@ -83,7 +86,7 @@ func New(cfg Config) (*Client, error) {
 	if allDay == nil {
 		allDay = func(string) bool { return false }
 	}
-	return &Client{api: api, allDayBusy: allDay, notServed: map[string]time.Time{}}, nil
+	return &Client{api: api, allDayBusy: allDay, zone: cfg.Zone, notServed: map[string]time.Time{}}, nil
 }
 
 // Identity returns the client event id under which the event of one placement is created: 52 characters of

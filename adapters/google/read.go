@@ -15,19 +15,20 @@ import (
 func (c *Client) Read(ctx context.Context, cal string, window calendar.Interval) (calendar.Snapshot, error) {
 	const op = "read window"
 	snap := calendar.Snapshot{Window: window}
-	rows := reader{window: window, allDayBusy: c.allDayBusy(cal)}
+	rows := reader{window: window, zone: c.zone, allDayBusy: c.allDayBusy(cal)}
 	page := ""
 	for range maxPages {
 		list, err := c.page(ctx, cal, window, page)
 		if err != nil {
 			return calendar.Snapshot{}, classify(op, err)
 		}
-		if list.Kind == "" && list.TimeZone == "" {
-			// Some JSON that is not a list of events. An empty calendar still says its zone.
+		if notAList(list) {
 			return calendar.Snapshot{}, &calendar.Error{Op: op, Status: http.StatusOK, Reason: "notAnEventList"}
 		}
 		snap.Pages++
-		rows.zone = list.TimeZone
+		if list.TimeZone != "" {
+			rows.zone = list.TimeZone
+		}
 		for _, ev := range list.Items {
 			e, keep, err := rows.event(ev)
 			if err != nil {
@@ -58,10 +59,17 @@ func (c *Client) page(ctx context.Context, cal string, window calendar.Interval,
 	return call.Do()
 }
 
+// notAList reports some JSON that says nothing of a list of events. Google's empty calendar still says kind and zone;
+// other servers leave out what they like, but not all of it.
+func notAList(list *gcal.Events) bool {
+	return list.Items == nil && list.Kind == "" && list.TimeZone == "" && list.NextPageToken == "" &&
+		list.NextSyncToken == ""
+}
+
 // reader turns Google's rows into events.
 type reader struct {
 	window     calendar.Interval
-	zone       string         // the calendar's, IANA: all-day events are dates in it
+	zone       string         // the calendar's, IANA: all-day events are dates in it, and times without an offset its own
 	loc        *time.Location // zone, loaded once there is such an event
 	allDayBusy bool
 }
@@ -72,7 +80,7 @@ func (r *reader) event(ev *gcal.Event) (e calendar.Event, keep bool, err error) 
 	if ev == nil || ev.Status == "cancelled" {
 		return calendar.Event{}, false, nil
 	}
-	if allDay(ev) && r.loc == nil {
+	if r.loc == nil && (allDay(ev) || r.zone != "" && (floating(ev.Start) || floating(ev.End))) {
 		if r.loc, err = location("read the calendar's time zone", r.zone); err != nil {
 			return calendar.Event{}, false, err
 		}
@@ -129,15 +137,41 @@ func interval(ev *gcal.Event, loc *time.Location) (span calendar.Interval, ok bo
 	return calendar.Between(start, end), true
 }
 
+// instant reads a date, or a time. Google's times have an offset; one without is a wall time in the zone that it names
+// itself, otherwise in loc, otherwise in UTC.
 func instant(t *gcal.EventDateTime, loc *time.Location) (time.Time, error) {
-	if t.Date == "" {
-		return time.Parse(time.RFC3339, t.DateTime)
+	if t.Date != "" {
+		date, err := calendar.ParseDate(t.Date)
+		if err != nil {
+			return time.Time{}, err
+		}
+		return date.Interval(loc).StartTime(), nil
 	}
-	date, err := calendar.ParseDate(t.Date)
-	if err != nil {
-		return time.Time{}, err
+	if at, err := time.Parse(time.RFC3339, t.DateTime); err == nil {
+		return at, nil
 	}
-	return date.Interval(loc).StartTime(), nil
+	var err error
+	switch {
+	case t.TimeZone != "":
+		if loc, err = location("", t.TimeZone); err != nil {
+			return time.Time{}, err
+		}
+	case loc == nil:
+		loc = time.UTC
+	}
+	return time.ParseInLocation(wallTime, t.DateTime, loc)
+}
+
+// wallTime is a time without an offset; fractions of a second are read too.
+const wallTime = "2006-01-02T15:04:05"
+
+// floating reports a time that needs the calendar's zone.
+func floating(t *gcal.EventDateTime) bool {
+	if t == nil || t.Date != "" || t.TimeZone != "" {
+		return false
+	}
+	_, err := time.Parse(wallTime, t.DateTime)
+	return err == nil
 }
 
 // location loads an IANA zone. Its error names the zone: a person has to correct it.

@@ -2,7 +2,6 @@ package outlook
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -19,6 +18,11 @@ import (
 // Conflict and the returned state is the one found; if it was deleted, the error is of kind Gone and nothing is put
 // back. An event that already carries w.Version was written by an earlier call whose reply was lost: that is
 // success, and the returned interval is where the event is now.
+//
+// Relied on is: a 2xx means done; a repeated transactionId makes no second event, or else the first one can be found
+// by it or by our properties. A server without etags is compared by w.Known.Interval instead. A server that shows none
+// of our properties does not say which version an event has: one that is where w wants it counts as written, and one
+// that is elsewhere for no known reason is a Conflict.
 //
 // Nobody is invited and nobody is mailed. Times are sent in UTC: a local time in the hour that clocks repeat would be
 // ambiguous, and Outlook shows everyone their own zone anyway.
@@ -71,22 +75,19 @@ func (c *Client) create(ctx context.Context, cal string, w calendar.Wanted) (cal
 		event.SetShowAs(&busy)
 		ev, err := c.calendar(cal).Events().Post(ctx, event,
 			&users.ItemCalendarsItemEventsRequestBuilderPostRequestConfiguration{Headers: headers("")})
-		if err != nil {
+		if err != nil || ev == nil {
 			return row{}, err
 		}
-		return oneRow(ev)
+		return rowOf(ev), nil
 	})
-	if statusOf(err) == http.StatusConflict {
-		found, lookErr := c.lookUp(ctx, cal, w)
-		if lookErr != nil {
-			return calendar.Written{}, err
-		}
-		return c.settle(ctx, cal, w, found)
-	}
-	if err != nil {
+	switch {
+	case statusOf(err) == http.StatusConflict:
+		return c.existing(ctx, cal, w, &calendar.Error{Op: op, Status: http.StatusConflict, Reason: "takenButNotFound"})
+	case err != nil:
 		return calendar.Written{}, err
-	}
-	if r.identity != w.Identity {
+	case r.id == "": // done, and the answer does not show the event
+		return c.existing(ctx, cal, w, &calendar.Error{Op: op, Status: http.StatusOK, Reason: "doneButNotFound"})
+	case r.identity != "" && r.identity != w.Identity: // not every server shows it
 		return calendar.Written{}, &calendar.Error{Op: op, Status: http.StatusOK, Reason: "anotherEvent"}
 	}
 	got := r.written(w)
@@ -95,23 +96,41 @@ func (c *Client) create(ctx context.Context, cal string, w calendar.Wanted) (cal
 		if r, err = c.get(ctx, "look up event", cal, r.id); err != nil {
 			return calendar.Written{}, err
 		}
+		if r.identity == "" && r.marker == "" {
+			r.identity = w.Identity // the server keeps neither, but it has said whose event this is
+		}
 		return c.settle(ctx, cal, w, r)
 	}
 	got.Version = w.Version // the reply does not show our property
 	return got, nil
 }
 
+// existing settles an event that the server says to have. Not found it is unclear: nobody deleted anything, so ask
+// again later.
+func (c *Client) existing(ctx context.Context, cal string, w calendar.Wanted, notFound *calendar.Error) (
+	calendar.Written, error) {
+	found, err := c.lookUp(ctx, cal, w)
+	if calendar.KindOf(err) == calendar.Gone {
+		return calendar.Written{}, notFound
+	}
+	if err != nil {
+		return calendar.Written{}, err
+	}
+	return c.settle(ctx, cal, w, found)
+}
+
 // settle decides about an event that was found under our identity.
 func (c *Client) settle(ctx context.Context, cal string, w calendar.Wanted, r row) (calendar.Written, error) {
 	found := r.written(w)
-	if !r.ours(w) {
+	switch {
+	case !r.ours(w):
 		return found, &calendar.Error{Kind: calendar.Conflict, Op: "look up event", Reason: "notOurs"}
-	}
-	if r.cancelled {
+	case r.cancelled:
 		return calendar.Written{}, &calendar.Error{Kind: calendar.Gone, Op: "look up event", Reason: "cancelled"}
-	}
-	if found.Version == w.Version {
+	case done(&found, w):
 		return found, nil
+	case touched(found, w):
+		return found, errTouched()
 	}
 	return c.patch(ctx, cal, w, r.id, r.etag)
 }
@@ -122,10 +141,36 @@ func (c *Client) update(ctx context.Context, cal string, w calendar.Wanted) (cal
 	if err != nil {
 		return calendar.Written{}, err
 	}
-	if w.Known.ETag == "" || r.etag == w.Known.ETag || r.cancelled || r.version == w.Version || !r.ours(w) {
+	found := r.written(w)
+	if w.Known.ETag == "" || r.etag == "" || r.etag == w.Known.ETag || r.cancelled || done(&found, w) || !r.ours(w) {
 		return c.settle(ctx, cal, w, r)
 	}
-	return r.written(w), &calendar.Error{Kind: calendar.Conflict, Op: "update event", Reason: "changedMeanwhile"}
+	return r.written(w), errTouched()
+}
+
+func errTouched() error {
+	return &calendar.Error{Kind: calendar.Conflict, Op: "update event", Reason: "changedMeanwhile"}
+}
+
+// done reports whether the event is as w wants it: it carries the version, or it carries none and is where it should
+// be.
+func done(found *calendar.Written, w calendar.Wanted) bool {
+	if found.Version == 0 && found.Interval == w.Interval && !w.Interval.Empty() {
+		found.Version = w.Version
+	}
+	return found.Version == w.Version
+}
+
+// touched reports whether a person may have moved the event, where no etag or no version would tell of it.
+func touched(found calendar.Written, w calendar.Wanted) bool {
+	same := w.Known.ETag != "" && found.ETag == w.Known.ETag
+	switch {
+	case same, found.Interval.Empty(), found.ETag != "" && found.Version != 0:
+		return false
+	case w.Known.Interval.Empty():
+		return found.Version == 0
+	}
+	return found.Interval != w.Known.Interval
 }
 
 // patch writes over the event only if it is still the one with this etag.
@@ -136,15 +181,13 @@ func (c *Client) patch(ctx context.Context, cal string, w calendar.Wanted, id, e
 			cfg.Headers.Add("If-Match", etag)
 		}
 		ev, err := c.calendar(cal).Events().ByEventId(id).Patch(ctx, eventOf(w), cfg)
-		if err != nil {
+		if err != nil || ev == nil {
 			return row{}, err
 		}
-		return oneRow(ev)
+		return rowOf(ev), nil
 	})
 	if err == nil {
-		got := r.written(w)
-		got.Version = w.Version // the reply does not show our property
-		return got, nil
+		return c.patched(ctx, cal, w, id, r)
 	}
 	if statusOf(err) != http.StatusPreconditionFailed {
 		return calendar.Written{}, err
@@ -153,10 +196,32 @@ func (c *Client) patch(ctx context.Context, cal string, w calendar.Wanted, id, e
 	if getErr != nil {
 		return calendar.Written{}, getErr
 	}
-	if found.version == w.Version && found.ours(w) {
-		return found.written(w), nil
+	got := found.written(w)
+	if found.ours(w) && done(&got, w) {
+		return got, nil
 	}
 	return found.written(w), err
+}
+
+// patched is what is known after a 2xx to a patch. An answer that does not show the event is followed by a look.
+func (c *Client) patched(ctx context.Context, cal string, w calendar.Wanted, id string, r row) (
+	calendar.Written, error) {
+	if r.id != "" {
+		got := r.written(w)
+		got.Version = w.Version // the reply does not show our property
+		if got.Interval.Empty() {
+			got.Interval = w.Interval
+		}
+		return got, nil
+	}
+	r, err := c.get(ctx, "look up event", cal, id)
+	if err != nil {
+		return calendar.Written{}, err
+	}
+	if got := r.written(w); done(&got, w) {
+		return got, nil
+	}
+	return calendar.Written{}, &calendar.Error{Op: "update event", Status: http.StatusOK, Reason: "doneButNotVisible"}
 }
 
 // remove deletes the event if it is ours. One that does not exist any more is as it should be.
@@ -180,87 +245,6 @@ func (c *Client) remove(ctx context.Context, cal string, w calendar.Wanted) erro
 		return err
 	}
 	return nil
-}
-
-// find gets the event by its known id, or by our identity.
-func (c *Client) find(ctx context.Context, op, cal string, w calendar.Wanted) (row, error) {
-	if w.Known.ID == "" {
-		return c.lookUp(ctx, cal, w)
-	}
-	r, err := c.get(ctx, op, cal, w.Known.ID)
-	if err == nil && r.cancelled {
-		return row{}, &calendar.Error{Kind: calendar.Gone, Op: op, Reason: "cancelled"}
-	}
-	return r, err
-}
-
-// lookUp searches for the event by identity: around the time where it should be, then everywhere by our property.
-// Graph cannot search for a transactionId. Not found is an error of kind Gone.
-func (c *Client) lookUp(ctx context.Context, cal string, w calendar.Wanted) (row, error) {
-	const op = "look up event"
-	missing := &calendar.Error{Kind: calendar.Gone, Op: op, Reason: "notFound"}
-	if w.Identity == "" {
-		return row{}, missing
-	}
-	const day = int64(24 * time.Hour / time.Second)
-	if !w.Interval.Empty() {
-		rows, _, err := c.rows(ctx, op, cal, w.Interval.Pad(day, day))
-		if err != nil {
-			return row{}, err
-		}
-		for _, r := range rows {
-			if r.identity == w.Identity {
-				return c.get(ctx, op, cal, r.id)
-			}
-		}
-	}
-	ids, err := c.search(ctx, op, cal, w.Identity)
-	switch statusOf(err) {
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		if !w.Interval.Empty() {
-			return row{}, missing // the search is not served; the window was read
-		}
-	}
-	if err != nil {
-		return row{}, err
-	}
-	if len(ids) == 0 {
-		return row{}, missing
-	}
-	return c.get(ctx, op, cal, ids[0])
-}
-
-// search returns the ids of the events that carry our identity.
-func (c *Client) search(ctx context.Context, op, cal, identity string) ([]string, error) {
-	filter := fmt.Sprintf("singleValueExtendedProperties/Any(ep: ep/id eq '%s' and ep/value eq '%s')",
-		identityProperty, identity)
-	return do(ctx, op, func(ctx context.Context) ([]string, error) {
-		cfg := &users.ItemCalendarsItemEventsRequestBuilderGetRequestConfiguration{
-			Headers: headers(""),
-			QueryParameters: &users.ItemCalendarsItemEventsRequestBuilderGetQueryParameters{
-				Filter: &filter, Select: []string{"id"}, Top: ptr(int32(10)),
-			},
-		}
-		list, err := c.calendar(cal).Events().Get(ctx, cfg)
-		if err != nil {
-			return nil, err
-		}
-		if list == nil || list.GetValue() == nil {
-			return nil, errNoList
-		}
-		var ids []string
-		for _, ev := range list.GetValue() {
-			if ev != nil && str(ev.GetId()) != "" {
-				ids = append(ids, str(ev.GetId()))
-			}
-		}
-		return ids, nil
-	})
-}
-
-// ours reports whether the event was made by us: it has the identity that is a hash of ours, or our property.
-func (r row) ours(w calendar.Wanted) bool {
-	return r.identity != "" && r.identity == w.Identity || r.marker != "" && (w.Marker == "" || r.marker == w.Marker)
 }
 
 // eventOf is what w asks for, in a create as in a patch.

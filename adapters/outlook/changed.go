@@ -73,11 +73,9 @@ func (c *Client) deltaRound(ctx context.Context, cal string, window calendar.Int
 		return false, "", errNoCalendar(opChanges)
 	}
 	link := string(cursor)
-	if link != "" {
-		if _, err := c.ownLink(opChanges, link); err != nil {
-			// Made for another API address, which was since changed in the config.
-			return false, "", &calendar.Error{Kind: calendar.Expired, Op: opChanges, Reason: "linkToAnotherHost"}
-		}
+	if own, err := c.ownLink(opChanges, link); link != "" && (err != nil || own != link) {
+		// Made for another API address, which was since changed in the config.
+		return false, "", &calendar.Error{Kind: calendar.Expired, Op: opChanges, Reason: "linkToAnotherHost"}
 	}
 	for range maxPages {
 		p, err := c.deltaPage(ctx, cal, window, link)
@@ -86,14 +84,11 @@ func (c *Client) deltaRound(ctx context.Context, cal string, window calendar.Int
 		}
 		rows = rows || p.rows > 0
 		if p.next == "" {
-			if p.delta == "" {
-				return rows, "", nil
-			}
-			delta, err := c.ownLink(opChanges, p.delta)
-			return rows, delta, err
+			delta, _ = c.ownLink(opChanges, p.delta) // a link that cannot be used is no cursor
+			return rows, delta, nil
 		}
 		if link, err = c.ownLink(opChanges, p.next); err != nil {
-			return false, "", err
+			return rows, "", nil // nor can a round be finished without its next page
 		}
 	}
 	return false, "", endless(opChanges)

@@ -133,9 +133,14 @@ func (r row) interval(loc *time.Location) (span calendar.Interval, ok bool) {
 	return calendar.Between(start, end), ok1 && ok2
 }
 
+// instant reads a time with an offset, or a wall time in the zone that is named beside it. Where none is named it is the
+// one that we ask for: UTC.
 func (m moment) instant() (time.Time, bool) {
 	if t, err := time.Parse(time.RFC3339, m.dateTime); err == nil {
 		return t, true
+	}
+	if m.zone == "" {
+		m.zone = "UTC"
 	}
 	loc, err := location("", m.zone)
 	if err != nil {

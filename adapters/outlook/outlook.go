@@ -4,7 +4,7 @@
 // The package promises three things. A read is complete or an error. A write happens at most once per identity, and
 // a person's edit is never written over. Errors are classified ([calendar.Kind]) and hold no address, title or id;
 // nothing here retries, nor may the HTTP client that it is given. The token goes to the configured host only,
-// whatever links the server answers with.
+// whatever links the server answers with: of a link, path and query count.
 //
 // Only the generated packages users and models of the Graph SDK are used: its root package costs twice the build
 // time.
@@ -55,7 +55,7 @@ type Config struct {
 	// User is the id or principal name of the mailbox's owner; "" is the signed-in user. Tokens of an application
 	// without a user need it.
 	User string
-	// Zone is the IANA zone of all-day events where the mailbox's own zone may not be read.
+	// Zone is the IANA zone of all-day events where the mailbox's own zone may not be read or has no known name.
 	Zone string
 	// AllDayBusy reports whether an all-day event of this calendar blocks even when it is marked as free. Nil: never.
 	AllDayBusy func(calendarID string) bool
@@ -196,13 +196,21 @@ func info(cal models.Calendarable, zone string) calendar.Info {
 	}
 }
 
-// ownLink returns a link of the server, if it leads to the API's own host. Following another would hand it the token.
+// ownLink returns a link of the server with the API's own scheme and host. Behind a proxy, or where a server builds its
+// links from a fixed name, they lead elsewhere; following them there would hand the token to another host.
 func (c *Client) ownLink(op, link string) (string, error) {
 	u, err := url.Parse(link)
-	if err != nil || u.Scheme != c.base.Scheme || u.Host != c.base.Host {
-		return "", &calendar.Error{Op: op, Status: http.StatusOK, Reason: "linkToAnotherHost"}
+	if err != nil || u.Opaque != "" || u.Path == "" {
+		return "", &calendar.Error{Op: op, Status: http.StatusOK, Reason: "unusableLink"}
 	}
-	return link, nil
+	if u.Scheme == c.base.Scheme && u.Host == c.base.Host {
+		return link, nil
+	}
+	if u.Host == "" && !strings.HasPrefix(u.Path, "/") { // OData: relative to the service's root
+		u = c.base.JoinPath("/").ResolveReference(u)
+	}
+	u.Scheme, u.Host, u.User = c.base.Scheme, c.base.Host, nil
+	return u.String(), nil
 }
 
 // headers ask for ids that survive a move between folders and for times in UTC, on every request; more is a further

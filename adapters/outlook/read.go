@@ -18,7 +18,7 @@ func (c *Client) Read(ctx context.Context, cal string, window calendar.Interval)
 	if err != nil {
 		return calendar.Snapshot{}, err
 	}
-	if rows, err = c.fillStubs(ctx, cal, rows); err != nil {
+	if err := c.fillStubs(ctx, cal, rows); err != nil {
 		return calendar.Snapshot{}, err
 	}
 	loc, err := c.zoneFor(ctx, rows)
@@ -108,14 +108,13 @@ func (c *Client) page(ctx context.Context, op, cal string, window calendar.Inter
 	})
 }
 
-// fillStubs completes bare occurrences from their series: some servers send only id and time for them. Occurrences
-// whose series is gone are dropped.
-func (c *Client) fillStubs(ctx context.Context, cal string, rows []row) ([]row, error) {
+// fillStubs completes bare occurrences from their series: some servers send only id and time for them. An occurrence
+// whose series is not found stays as it is, and blocks: unknown is not free.
+func (c *Client) fillStubs(ctx context.Context, cal string, rows []row) error {
 	masters := map[string]*row{}
-	kept := rows[:0]
-	for _, r := range rows {
+	for i := range rows {
+		r := &rows[i]
 		if !r.stub() {
-			kept = append(kept, r)
 			continue
 		}
 		master, asked := masters[r.master]
@@ -125,17 +124,15 @@ func (c *Client) fillStubs(ctx context.Context, cal string, rows []row) ([]row, 
 			case err == nil:
 				master = &m
 			case calendar.KindOf(err) != calendar.Gone:
-				return nil, err
+				return err
 			}
 			masters[r.master] = master
 		}
-		if master == nil {
-			continue
+		if master != nil {
+			r.showAs, r.allDay, r.cancelled, r.declined = master.showAs, master.allDay, master.cancelled, master.declined
 		}
-		r.showAs, r.allDay, r.cancelled, r.declined = master.showAs, master.allDay, master.cancelled, master.declined
-		kept = append(kept, r)
 	}
-	return kept, nil
+	return nil
 }
 
 // zoneFor returns the zone of all-day events, nil where there are none: reading it costs a request.
@@ -148,40 +145,54 @@ func (c *Client) zoneFor(ctx context.Context, rows []row) (*time.Location, error
 	return nil, nil
 }
 
-// mailboxZone returns the zone that the owner set for the mailbox, or the configured one where that may not be read.
+// mailboxZone returns the zone that the owner set for the mailbox, or the configured one where that may not be read, is
+// not served, or has a name that nobody knows.
 func (c *Client) mailboxZone(ctx context.Context) (*time.Location, error) {
 	const op = "read the mailbox's time zone"
 	name, err := do(ctx, op, func(ctx context.Context) (string, error) {
 		settings, err := c.mailbox().MailboxSettings().Get(ctx,
 			&users.ItemMailboxSettingsRequestBuilderGetRequestConfiguration{Headers: headers("")})
-		if err != nil {
+		if err != nil || settings == nil {
 			return "", err
-		}
-		if settings == nil {
-			return "", errNoList
 		}
 		return str(settings.GetTimeZone()), nil
 	})
-	switch s := statusOf(err); {
-	case s == http.StatusForbidden && calendar.KindOf(err) != calendar.Throttled, s == http.StatusNotFound,
-		err == nil && name == "":
-		name = c.zone
-	case err != nil:
+	if calendar.KindOf(err) != calendar.Throttled {
+		switch statusOf(err) {
+		case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+			http.StatusNotImplemented:
+			err = nil
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	return location(op, name)
+	loc, err := location(op, name)
+	if err != nil && c.zone != "" {
+		return location(op, c.zone) // a custom zone is named "tzone://Microsoft/Custom"
+	}
+	return loc, err
 }
 
+// get returns one event, where possible with our property.
 func (c *Client) get(ctx context.Context, op, cal, id string) (row, error) {
 	if cal == "" || id == "" {
 		return row{}, errNoCalendar(op)
 	}
+	r, err := c.getOnce(ctx, op, cal, id, []string{expandMarker})
+	if statusOf(err) == http.StatusBadRequest {
+		return c.getOnce(ctx, op, cal, id, nil) // our property may not be asked for everywhere
+	}
+	return r, err
+}
+
+func (c *Client) getOnce(ctx context.Context, op, cal, id string, expand []string) (row, error) {
 	return do(ctx, op, func(ctx context.Context) (row, error) {
 		ev, err := c.calendar(cal).Events().ByEventId(id).Get(ctx,
 			&users.ItemCalendarsItemEventsEventItemRequestBuilderGetRequestConfiguration{
 				Headers: headers(""),
 				QueryParameters: &users.ItemCalendarsItemEventsEventItemRequestBuilderGetQueryParameters{
-					Select: eventFields, Expand: []string{expandMarker},
+					Select: eventFields, Expand: expand,
 				},
 			})
 		if err != nil {

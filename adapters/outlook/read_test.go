@@ -147,12 +147,12 @@ func TestReadStubs(t *testing.T) {
 			t.Errorf("occurrence %+v", e)
 		}
 	}
-	if diff := cmp.Diff(map[string]bool{"a": true, "b": true, "c": false}, got); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"a": true, "b": true, "c": false, "d": true}, got); diff != "" {
 		t.Errorf("busy by id (-want +got)\n%s", diff)
 	}
 	m.events = nil
 	m.rows += ",{}"
-	if snap, err := m.read(t); err != nil || len(snap.Events) != 1 || snap.Events[0].Interval != window {
+	if snap, err := m.read(t); err != nil || len(snap.Events) != 6 || snap.Events[5].Interval != window {
 		t.Errorf("series gone, and a row without anything: %+v, %v", snap.Events, err)
 	}
 }
@@ -176,7 +176,8 @@ func TestMailboxZone(t *testing.T) {
 		{"not readable", ``, "Europe/Berlin", start("Europe/Berlin")},
 		{"not set", `{}`, "Europe/Berlin", start("Europe/Berlin")},
 		{"not readable, no other", ``, "", 0},
-		{"unknown", `{"timeZone":"tzone://Microsoft/Custom"}`, "Europe/Berlin", 0},
+		{"unknown", `{"timeZone":"tzone://Microsoft/Custom"}`, "Europe/Berlin", start("Europe/Berlin")},
+		{"unknown, no other", `{"timeZone":"tzone://Microsoft/Custom"}`, "", 0},
 	} {
 		snap, err := mailbox{rows: day, settings: c.settings}.read(t, func(cfg *Config) { cfg.Zone = c.config })
 		if c.want == 0 {

@@ -17,7 +17,21 @@ import (
 )
 
 func TestAdapter(t *testing.T) {
-	adaptertest.Run(t, func(t *testing.T) adaptertest.Harness { return newHarness(t) })
+	adaptertest.Run(t, func(t *testing.T) adaptertest.Harness { return newHarness(t, adaptertest.Strip{}) })
+}
+
+// TestAdapterWithoutIdentity: a server that does not show the transactionId is recognised by our property.
+func TestAdapterWithoutIdentity(t *testing.T) {
+	adaptertest.RunLacking(t, adaptertest.Lacks{Identity: true}, func(t *testing.T) adaptertest.Harness {
+		return newHarness(t, adaptertest.Strip{Sent: []string{"transactionId"}, Received: []string{"transactionId"}})
+	})
+}
+
+// TestAdapterWithoutETags: a server without etags serves creating, moving and removing all the same.
+func TestAdapterWithoutETags(t *testing.T) {
+	adaptertest.RunLacking(t, adaptertest.Lacks{ETags: true}, func(t *testing.T) adaptertest.Harness {
+		return newHarness(t, adaptertest.Strip{Received: []string{"@odata.etag"}, Headers: []string{"If-Match"}})
+	})
 }
 
 const user = "adams@clinic.example"
@@ -29,7 +43,7 @@ type harness struct {
 	added  int
 }
 
-func newHarness(t *testing.T) *harness {
+func newHarness(t *testing.T, strip adaptertest.Strip) *harness {
 	h := &harness{server: emulator.New(emulator.Options{PageSize: adaptertest.PageSize})}
 	web := httptest.NewServer(h.server.Handler())
 	t.Cleanup(web.Close)
@@ -39,8 +53,12 @@ func newHarness(t *testing.T) *harness {
 		Endpoint: oauth2.Endpoint{TokenURL: web.URL + "/common/oauth2/v2.0/token", AuthStyle: oauth2.AuthStyleInParams},
 	}
 	token := &oauth2.Token{RefreshToken: credentials.RefreshToken}
+	hc := conf.Client(context.Background(), token)
+	if strip.Base = hc.Transport; len(strip.Sent)+len(strip.Received) > 0 {
+		hc.Transport = strip
+	}
 	client, err := outlook.New(outlook.Config{
-		HTTP: conf.Client(context.Background(), token), APIURL: web.URL + "/v1.0",
+		HTTP: hc, APIURL: web.URL + "/v1.0",
 	})
 	if err != nil {
 		t.Fatal(err)

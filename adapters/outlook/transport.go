@@ -1,6 +1,7 @@
 package outlook
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -21,7 +22,8 @@ const (
 
 // transport stands between the SDK and the authorised client. It puts /me where the SDK wrote its stand-in, refuses
 // any other host, and keeps the status of a refusal for [do]: the SDK loses it when the body is not the JSON it
-// expects, and reads challenges of a 401 in a way that can panic.
+// expects, and reads challenges of a 401 in a way that can panic. A success without a body it makes a 204, and JSON it
+// calls JSON: the SDK goes by the header alone.
 type transport struct {
 	base http.RoundTripper
 	api  *url.URL
@@ -56,7 +58,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode < 300 {
-		resp.Body = limited{io.LimitReader(resp.Body, maxReply), resp.Body}
+		label(resp)
 		return resp, nil
 	}
 	note(req.Context(), resp)
@@ -79,6 +81,28 @@ func prepare(req *http.Request) (*http.Request, error) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.ContentLength = int64(len(body))
 	return req, nil
+}
+
+// label makes the head of a successful reply say what its body is.
+func label(resp *http.Response) {
+	body := bufio.NewReader(io.LimitReader(resp.Body, maxReply))
+	resp.Body = limited{body, resp.Body}
+	for n := 1; n <= body.Size(); n++ {
+		head, err := body.Peek(n)
+		if n == 1 && err == io.EOF { // any other error is met by whoever reads on
+			resp.StatusCode, resp.ContentLength = http.StatusNoContent, 0
+		}
+		if err != nil {
+			return
+		}
+		switch head[n-1] {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '{', '[':
+			resp.Header.Set("Content-Type", "application/json")
+		}
+		return
+	}
 }
 
 // note records a refusal and leaves the SDK an empty reply.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -62,8 +63,11 @@ func printBookings(out io.Writer, cfg *config.Config, list []admin.Booking) erro
 				status += " ! " + b.NeedsPerson
 			}
 			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", b.Reference,
-				b.Start.In(cfg.Business.Zone).Format("2006-01-02 15:04"), b.Service, p.Resource, b.Name, status, p.Event)
+				b.Start.In(cfg.Business.Zone).Format("2006-01-02 15:04"), b.Service, p.Resource, oneLine(b.Name), status, p.Event)
 		}
 	}
 	return w.Flush()
 }
+
+// oneLine keeps a text that a customer typed from making lines of its own.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

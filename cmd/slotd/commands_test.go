@@ -9,6 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"slotd/internal/admin"
+	"slotd/internal/config"
 )
 
 // Names of files that init makes beside the config of the example.
@@ -152,6 +156,16 @@ func TestCommandsSayThatNoDaemonRuns(t *testing.T) {
 	w := newWorld(t)
 	for _, args := range [][]string{{"status"}, {"slots"}, {"bookings", "list"}} {
 		w.run(args...).expect(t, exitFailed, "is 'slotd serve' running")
+	}
+}
+
+func TestANameCannotForgeALineOfTheList(t *testing.T) {
+	var out strings.Builder
+	must(t, printBookings(&out, &config.Config{Business: config.Business{Zone: time.UTC}}, []admin.Booking{{
+		Reference: "K7M-2QX", Name: "Eve\nABC-DEF  2026-01-01 10:00", Placements: []admin.Placement{{Resource: "adams"}},
+	}}))
+	if n := strings.Count(out.String(), "\n"); n != 2 {
+		t.Errorf("one booking makes %d lines, want 2 with the heading:\n%s", n, &out)
 	}
 }
 

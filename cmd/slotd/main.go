@@ -91,7 +91,7 @@ Try it without any account:  slotd demo`,
 	return group(root)
 }
 
-// group makes cmd one that only holds others: alone it shows its help, and a command that it does not hold is wrong usage.
+// group makes cmd one that only holds others: alone it shows its help, and one that it does not hold is wrong usage.
 func group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {

@@ -75,7 +75,7 @@ func (o outcome) expect(t *testing.T, code int, texts ...string) {
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	log    *logBuffer
+	log    *lineBuffer
 	public string // host:port
 	exited chan struct{}
 }
@@ -83,7 +83,8 @@ type process struct {
 // serve starts slotd serve in dir and waits until it says where it serves.
 func serve(t *testing.T, dir string) *process {
 	t.Helper()
-	p := &process{t: t, log: &logBuffer{lines: make(chan []byte, 1)}, exited: make(chan struct{})}
+	log := &lineBuffer{mark: `"msg":"serving"`, lines: make(chan []byte, 1)}
+	p := &process{t: t, log: log, exited: make(chan struct{})}
 	p.cmd = command(t.Context(), dir, "serve", "--config", "slotd.toml")
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
@@ -129,21 +130,22 @@ func (p *process) stop() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// logBuffer keeps a log and passes on the line that says that requests are served.
-type logBuffer struct {
-	lines chan []byte
+// lineBuffer keeps what is printed and passes on the first line that holds the mark.
+type lineBuffer struct {
+	mark  string
+	lines chan []byte // one slot
 
 	mu   sync.Mutex
 	text []byte
 	seen bool
 }
 
-func (b *logBuffer) Write(data []byte) (int, error) {
+func (b *lineBuffer) Write(data []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.text = append(b.text, data...)
 	for line := range bytes.Lines(b.text) {
-		if !b.seen && bytes.HasSuffix(line, []byte("\n")) && bytes.Contains(line, []byte(`"msg":"serving"`)) {
+		if !b.seen && bytes.HasSuffix(line, []byte("\n")) && bytes.Contains(line, []byte(b.mark)) {
 			b.seen = true
 			b.lines <- bytes.Clone(line)
 		}
@@ -151,7 +153,7 @@ func (b *logBuffer) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-func (b *logBuffer) String() string {
+func (b *lineBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return string(b.text)

@@ -3,13 +3,11 @@ package main
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"slotd/internal/emulator/fault"
 	"slotd/internal/emulator/whatsapp"
 )
 
@@ -81,15 +79,33 @@ func TestOneSlotIsSoldOnce(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	for _, doctor := range doctors {
-		t.Run(doctor, func(t *testing.T) {
-			same := slices.Repeat([]time.Time{w.at(10, 0)}, crowd)
-			phones := w.ready(doctor, same)
-			w.together(phones, w.tap)
-			winner, params := w.oneWins(phones)
-			w.once(doctor, text(params, "booking"))
-			w.winnerAsksAgain(doctor, winner, params)
-			w.loserTakesAnAlternative(doctor, phones)
-		})
+		phones := w.ready(doctor, slices.Repeat([]time.Time{w.at(10, 0)}, crowd))
+		w.together(phones, w.tap)
+		winner, params := w.oneWins(phones)
+		w.once(doctor, text(params, "booking"))
+		w.winnerAsksAgain(doctor, winner, params)
+		w.loserTakesAnAlternative(doctor, phones)
+	}
+}
+
+func TestOneCustomerOnManyDevicesBooksOnce(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	for _, doctor := range doctors {
+		p := w.ready(doctor, []time.Time{w.at(10, 0)})[0]
+		devices := make([]*whatsapp.Phone, 8)
+		for i := range devices {
+			twin := *p
+			devices[i] = &twin
+		}
+		w.together(devices, w.tap)
+		first, _ := devices[0].Done()
+		for _, d := range devices {
+			if params, ok := d.Done(); !ok || !maps.Equal(params, first) {
+				t.Errorf("one device is told %v, another %v", first, params)
+			}
+		}
+		w.once(doctor, text(first, "booking"))
 	}
 }
 
@@ -153,123 +169,5 @@ func TestOverlappingStartsAreSoldOnce(t *testing.T) {
 		w.together(phones, w.tap)
 		_, params := w.oneWins(phones)
 		w.once(doctor, text(params, "booking"))
-	}
-}
-
-// writeOps are the operations by which the emulators create an event.
-var writeOps = map[string]string{"adams": "events.insert", "baker": "events.create"}
-
-func (w *world) inject(doctor string, r fault.Rule) {
-	r.Op = writeOps[doctor]
-	if doctor == "adams" {
-		w.google.Inject(r)
-	} else {
-		w.graph.Inject(r)
-	}
-}
-
-func (w *world) requests(doctor string) int {
-	if doctor == "adams" {
-		return w.google.Requests(writeOps[doctor])
-	}
-	return w.graph.Requests(writeOps[doctor])
-}
-
-func TestKilledBetweenSuccessAndTheCalendar(t *testing.T) {
-	long := time.Hour // until the killed process hangs up
-	for _, c := range []struct {
-		name string
-		rule fault.Rule
-		// happened says that the provider has the event although nobody was told.
-		happened bool
-	}{
-		{"the provider fails", fault.Rule{Status: http.StatusServiceUnavailable, Times: fault.Forever}, false},
-		{"the provider hangs", fault.Rule{Delay: long, Times: fault.Forever}, false},
-		{"done, and the reply hangs", fault.Rule{After: true, Delay: long}, true},
-		{"done, and the reply is lost", fault.Rule{After: true, Reset: true}, true},
-		{"done, and called a failure", fault.Rule{After: true, Status: http.StatusBadGateway}, true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.start()
-			booked := map[string]string{}
-			for _, doctor := range doctors {
-				before := w.requests(doctor)
-				w.inject(doctor, c.rule)
-				params, _ := w.book("token-of-a-customer-of-"+doctor, doctor, w.at(15, 0))
-				booked[doctor] = text(params, "booking")
-				eventually(t, "a write to begin", func() bool { return w.requests(doctor) > before })
-				if c.happened {
-					eventually(t, "the event", func() bool { return len(w.ours(doctor)) == 1 })
-				}
-			}
-			w.daemon.kill()
-			w.google.ClearFaults()
-			w.graph.ClearFaults()
-			w.start()
-			for doctor, booking := range booked {
-				w.once(doctor, booking)
-			}
-			for _, b := range w.bookings() {
-				if b.Conflict || b.NeedsPerson != "" || b.Status != "confirmed" {
-					t.Errorf("booking %+v", b)
-				}
-			}
-		})
-	}
-}
-
-func TestStopsWhileAProviderHangs(t *testing.T) {
-	w := newWorld(t)
-	w.start()
-	for _, doctor := range doctors {
-		w.inject(doctor, fault.Rule{Delay: time.Hour, Times: fault.Forever})
-		w.book("token-of-a-customer-of-"+doctor, doctor, w.at(15, 0))
-		eventually(t, "a write to begin", func() bool { return w.requests(doctor) > 0 })
-	}
-	if code := w.daemon.stop(); code != exitDone {
-		t.Errorf("exit code %d", code)
-	}
-}
-
-func TestARotatedRefreshTokenSurvivesRestarts(t *testing.T) {
-	w := newWorld(t)
-	w.start()
-	// The emulator lets a rotated token be used once more, as for a lost reply. Whoever came with the first one at each
-	// start would be refused from the third on.
-	for range 3 {
-		w.restart()
-	}
-	if code := w.daemon.stop(); code != exitDone {
-		t.Errorf("exit code %d", code)
-	}
-	w.start()
-	w.run("status").expect(t, exitDone, "All is well.")
-}
-
-func TestARevokedTokenNeedsAPerson(t *testing.T) {
-	for _, c := range []struct {
-		account string
-		revoke  func(*world)
-	}{
-		{"google", func(w *world) { w.google.RevokeRefresh(googleUser) }},
-		{"outlook", func(w *world) { w.graph.RevokeRefresh(outlookUser) }},
-	} {
-		t.Run(c.account, func(t *testing.T) {
-			w := newWorld(t)
-			w.start()
-			c.revoke(w)
-			eventually(t, "the account to need a person", func() bool {
-				for _, a := range w.status().Accounts {
-					if a.Name == c.account && a.State == "needs_person" {
-						return true
-					}
-				}
-				return false
-			})
-			w.run("status").expect(t, exitFailed, "needs_person", "account "+c.account+" needs a person")
-			w.run("status", "--json").expect(t, exitFailed, "needs_person")
-			w.run("slots").expect(t, exitDone)
-		})
 	}
 }

@@ -39,7 +39,7 @@ func providers() map[string]daemon.Provider {
 	return map[string]daemon.Provider{
 		config.Google: {
 			New: func(c daemon.ClientConfig) (daemon.Client, error) {
-				return google.New(google.Config{HTTP: c.HTTP, APIURL: c.APIURL, AllDayBusy: c.AllDayBusy})
+				return google.New(google.Config{HTTP: c.HTTP, APIURL: c.APIURL, Zone: c.Zone, AllDayBusy: c.AllDayBusy})
 			},
 			Identity: google.Identity,
 		},

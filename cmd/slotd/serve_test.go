@@ -1,9 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,8 @@ func (w *world) erase(resource, id string) {
 // free returns the wall times that "slotd slots" shows for a doctor on the day of the tests.
 func (w *world) free(resource string) map[string]bool {
 	w.Helper()
-	o := w.run("slots", "--service", "consultation", "--resource", resource, "--date", w.day.Format(time.DateOnly), "--json")
+	day := w.day.Format(time.DateOnly)
+	o := w.run("slots", "--service", "consultation", "--resource", resource, "--date", day, "--json")
 	o.expect(w.T, exitDone)
 	var s admin.Slots
 	if err := json.Unmarshal([]byte(o.stdout), &s); err != nil || len(s.Days) != 1 {
@@ -61,7 +63,8 @@ func TestServeMirrorsAndBooksAtBothProviders(t *testing.T) {
 	for _, doctor := range doctors {
 		free := w.free(doctor)
 		for slot, want := range map[string]bool{
-			"08:00": true, "08:30": true, "08:45": false, "09:00": false, "09:45": false, "10:00": true, "19:30": true, "19:45": false,
+			"08:00": true, "08:30": true, "08:45": false, "09:00": false, "09:45": false, "10:00": true, "19:30": true,
+			"19:45": false,
 		} {
 			if free[slot] != want {
 				t.Errorf("%s at %s: free is %v, want %v", doctor, slot, free[slot], want)
@@ -79,10 +82,13 @@ func TestServeMirrorsAndBooksAtBothProviders(t *testing.T) {
 		}
 		return true
 	})
-	w.run("slots", "--resource", "adams").expect(t, exitDone, "Europe/Berlin", w.day.Format(time.DateOnly)+"  08:00 08:15 08:30 10:00")
-	w.run("status").expect(t, exitDone, "google/"+googleCal, "outlook/"+outlookCal, "fresh", "Outbox: 0 waiting", "All is well.")
+	w.run("slots", "--resource", "adams").expect(t, exitDone, "Europe/Berlin",
+		w.day.Format(time.DateOnly)+"  08:00 08:15 08:30 10:00")
+	w.run("status").expect(t, exitDone, "google/"+googleCal, "outlook/"+outlookCal, "fresh", "Outbox: 0 waiting",
+		"All is well.")
 	var s admin.Status
-	if err := json.Unmarshal([]byte(w.run("status", "--json").stdout), &s); err != nil || len(s.Accounts) != 2 || len(s.Problems) != 0 {
+	err := json.Unmarshal([]byte(w.run("status", "--json").stdout), &s)
+	if err != nil || len(s.Accounts) != 2 || len(s.Problems) != 0 {
 		t.Errorf("status --json: %v %+v", err, s)
 	}
 	var list []admin.Booking
@@ -91,8 +97,17 @@ func TestServeMirrorsAndBooksAtBothProviders(t *testing.T) {
 	}
 	w.run("bookings", "list", "--from", "yesterday").expect(t, exitUsage, "yesterday")
 	w.run("slots", "--resource", "frankenstein").expect(t, exitUsage, "unknown resource")
+	socket := filepath.Join(w.dir, "admin.sock")
+	info, err := os.Stat(socket)
+	must(t, err)
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		t.Errorf("the admin socket has mode %o, want 600", mode)
+	}
 	if code := w.daemon.stop(); code != exitDone {
 		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	if _, err := os.Stat(socket); !os.IsNotExist(err) {
+		t.Errorf("the admin socket is still there: %v", err)
 	}
 }
 
@@ -184,7 +199,8 @@ func TestEndpointSurvivesBadInput(t *testing.T) {
 // post sends a request to the Flow endpoint and returns the status.
 func (w *world) post(method, body, signature string) int {
 	w.Helper()
-	req, err := http.NewRequestWithContext(w.Context(), method, "http://"+w.daemon.public+"/flow", bytes.NewReader([]byte(body)))
+	url := "http://" + w.daemon.public + "/flow"
+	req, err := http.NewRequestWithContext(w.Context(), method, url, strings.NewReader(body))
 	must(w.T, err)
 	if signature != "" {
 		req.Header.Set("X-Hub-Signature-256", signature)

@@ -377,3 +377,20 @@ func TestNewRefusesIncompleteConfigs(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenReplyUnderAnotherName: JSON is read as JSON whatever the token endpoint calls it, a refusal too.
+func TestTokenReplyUnderAnotherName(t *testing.T) {
+	for _, label := range []string{"text/plain; charset=utf-8", "application/x-www-form-urlencoded", "none"} {
+		p := newProvider()
+		p.label = label
+		a := newAccount(t, p, &memory{}, nil)
+		if err := get(a, apiURL); err != nil || p.apiCalls[0] != "Bearer access-1" {
+			t.Errorf("%s: %v, the API saw %v", label, err, p.apiCalls)
+		}
+		p = newProvider()
+		p.label, p.answer, p.status = label, "\n {\"error\":\"invalid_grant\"}", http.StatusBadRequest
+		if err := get(newAccount(t, p, &memory{}, nil), apiURL); !NeedsPerson(err) {
+			t.Errorf("%s: a refusal became %v", label, err)
+		}
+	}
+}

@@ -27,6 +27,7 @@ type provider struct {
 	apiCalls []string      // Authorization headers
 	apiCode  int
 	location string // where the API redirects to
+	label    string // Content-Type of the token endpoint, when it is not the right one
 }
 
 func newProvider() *provider {
@@ -48,6 +49,9 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	p.forms = append(p.forms, r.PostForm)
 	w.Header().Set("Content-Type", "application/json")
+	if p.label != "" {
+		w.Header().Set("Content-Type", p.label)
+	}
 	switch {
 	case p.answer != "":
 		w.WriteHeader(p.status)

@@ -236,7 +236,7 @@ func (a *Account) unreadable(what string, err error) error {
 // exchange asks the token endpoint once. It follows no redirect: the body holds the credentials.
 func (a *Account) exchange(ctx context.Context, cred credentials) (*oauth2.Token, error) {
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-		Transport:     a.base(),
+		Transport:     jsonReply{a.base()},
 		Timeout:       a.timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})

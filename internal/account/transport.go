@@ -1,8 +1,10 @@
 package account
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -41,6 +43,31 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 		a.drop(token)
 	}
 	return resp, err
+}
+
+// maxTokenReply is the longest answer of a token endpoint that is looked at.
+const maxTokenReply = 1 << 20
+
+// jsonReply calls an answer JSON that is JSON: x/oauth2 reads text/plain as a form, in which it finds no token, and
+// RFC 6749 §5.1 knows no other form of answer than JSON.
+type jsonReply struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t jsonReply) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenReply))
+	resp.Body.Close() // all that counts was read
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		resp.Header.Set("Content-Type", "application/json")
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return resp, nil
 }
 
 // base returns the transport that carries the requests.

@@ -21,7 +21,9 @@ const (
 	Claimed           // our own bookings fill it
 )
 
-var reasonNames = [...]string{"free", "not offered", "too soon", "too far ahead", "calendar not known well enough", "busy", "booked"}
+var reasonNames = [...]string{
+	"free", "not offered", "too soon", "too far ahead", "calendar not known well enough", "busy", "booked",
+}
 
 // String returns the reason in words, from a closed set.
 func (r Reason) String() string {

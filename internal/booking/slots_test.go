@@ -92,6 +92,10 @@ func TestDay(t *testing.T) {
 			m.r.Capacity = 2
 			m.f.Claims = []booking.Claim{m.claim(ten, ten+30, "a"), m.claim(ten+30, eleven, "b")}
 		}, all},
+		{"two fit, two begin where it ends", func(m *morning) {
+			m.r.Capacity = 2
+			m.f.Claims = []booking.Claim{m.claim(eleven, eleven+60, "a"), m.claim(eleven, eleven+60, "b")}
+		}, []string{"09:00", "09:30", "10:00"}},
 		{"two fit, block and claim of one booking count once", func(m *morning) {
 			m.r.Capacity = 2
 			m.f.Claims = []booking.Claim{m.claim(ten, eleven, "a")}

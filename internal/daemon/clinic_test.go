@@ -178,7 +178,9 @@ func (c *clinic) start() {
 			Public: c.net.listen("public"), Admin: c.net.listen("admin"), Ready: func(r daemon.Running) { ready <- r },
 			Providers: map[string]daemon.Provider{config.Google: {
 				New: func(cc daemon.ClientConfig) (daemon.Client, error) {
-					return gadapter.New(gadapter.Config{HTTP: cc.HTTP, APIURL: cc.APIURL, AllDayBusy: cc.AllDayBusy})
+					return gadapter.New(gadapter.Config{
+						HTTP: cc.HTTP, APIURL: cc.APIURL, Zone: cc.Zone, AllDayBusy: cc.AllDayBusy,
+					})
 				},
 				Identity: gadapter.Identity,
 			}},

@@ -1,21 +1,17 @@
 package daemon_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"slotd/internal/admin"
-	"slotd/internal/calendar"
-	"slotd/internal/desk"
 	"slotd/internal/emulator/fault"
 	"slotd/internal/emulator/google"
 	"slotd/internal/emulator/whatsapp"
@@ -23,7 +19,7 @@ import (
 
 var (
 	seedFlag = flag.Uint64("seed", 0, "seed of the simulated weeks; 0 makes one up")
-	daysFlag = flag.Int("days", 21, "how many days are simulated")
+	daysFlag = flag.Int("days", 15, "how many days are simulated; 21 for the long form")
 )
 
 // TestWeeks lets people edit calendars, customers book and the provider fail for weeks of virtual time around the night
@@ -44,7 +40,10 @@ func TestWeeks(t *testing.T) {
 		}()
 		// Clocks go forward on 26 March 2000: inside the horizon from the start, and lived through.
 		time.Sleep(time.Until(time.Date(2000, 3, 13, 6, 0, 0, 0, time.UTC)))
-		w := &weeks{clinic: newClinic(t), rng: rand.New(rand.NewPCG(seed, 1)), erased: map[string]bool{}, copies: map[string]bool{}}
+		w := &weeks{
+			clinic: newClinic(t), rng: rand.New(rand.NewPCG(seed, 1)),
+			erased: map[string]bool{}, copies: map[string]bool{},
+		}
 		w.start()
 		defer w.close()
 		end := time.Now().AddDate(0, 0, *daysFlag)
@@ -115,10 +114,30 @@ func (w *weeks) step() {
 		w.stop()
 		w.start()
 	case n < 80:
-		w.customers(1)
+		w.ambush()
 	default:
-		w.customers(2 + w.rng.IntN(3))
+		w.customers(1+w.rng.IntN(4), w.wish())
 	}
+}
+
+// ambush lets a person take a time while the provider is in trouble, and customers ask for that very time soon after.
+func (w *weeks) ambush() {
+	w.t.Helper()
+	plan := w.wish()
+	plan.Resource = w.doctor()
+	start, err := time.ParseInLocation(time.DateOnly+" 15:04", plan.Date+" "+plan.Slot, w.zone)
+	w.must(err)
+	w.drawn = append(w.drawn, drawn{plan.Resource, w.put(plan.Resource, google.Event{
+		Title: "Private", Start: start, End: start.Add(duration),
+	})})
+	switch w.rng.IntN(3) {
+	case 0:
+		w.google.ExpireSyncTokens(plan.Resource)
+	case 1:
+		w.trouble()
+	}
+	time.Sleep(time.Duration(w.rng.IntN(20)) * time.Minute)
+	w.customers(1, plan)
 }
 
 func (w *weeks) doctor() string { return []string{"adams", "clark"}[w.rng.IntN(2)] }
@@ -231,15 +250,19 @@ func (w *weeks) touchOurs() {
 	}
 }
 
-// customers let n phones book at once, all wishing for the same.
-func (w *weeks) customers(n int) {
-	w.t.Helper()
-	plan := whatsapp.Plan{
+// wish is what a customer asks for; who cannot have it takes what there is.
+func (w *weeks) wish() whatsapp.Plan {
+	return whatsapp.Plan{
 		Service: "consultation", Resource: []string{"adams", "clark", "any"}[w.rng.IntN(3)], TakeAlternative: true,
-		Date:  time.Now().In(w.zone).AddDate(0, 0, w.rng.IntN(horizon)).Format(time.DateOnly),
-		Slot:  fmt.Sprintf("%02d:%02d", opens+w.rng.IntN(closes-opens), 15*w.rng.IntN(4)),
-		Today: time.Now(),
+		Date: time.Now().In(w.zone).AddDate(0, 0, w.rng.IntN(horizon)).Format(time.DateOnly),
+		Slot: fmt.Sprintf("%02d:%02d", opens+w.rng.IntN(closes-opens), 15*w.rng.IntN(4)),
 	}
+}
+
+// customers let n phones book at once, all wishing for the same.
+func (w *weeks) customers(n int, plan whatsapp.Plan) {
+	w.t.Helper()
+	plan.Today = time.Now()
 	known := map[string]time.Time{"adams": w.checked("adams"), "clark": w.checked("clark")}
 	results, errs := make([]whatsapp.Result, n), make([]error, n)
 	var wg sync.WaitGroup
@@ -295,115 +318,3 @@ func (w *weeks) sale(r whatsapp.Result, known map[string]time.Time) {
 
 // ours reports whether slotd made the event; a copy that a person made of such an event is the person's.
 func (w *weeks) ours(e google.Event) bool { return e.Private["slotd"] != "" && !w.copies[e.ID] }
-
-// settle lets the provider recover and slotd catch up.
-func (w *weeks) settle() {
-	w.t.Helper()
-	w.google.ClearFaults()
-	time.Sleep(time.Hour)
-	var s admin.Status
-	w.ask("/api/status", &s)
-	if s.Outbox.Waiting != 0 || len(s.Outbox.Errors) != 0 {
-		w.t.Errorf("the outbox is not empty after an hour: %+v", s.Outbox)
-	}
-	for _, c := range s.Calendars {
-		if !c.Fresh || c.Error != "" {
-			w.t.Errorf("calendar %+v", c)
-		}
-	}
-}
-
-// checkEvents compares the bookings that customers know of with the events at the provider, both ways.
-func (w *weeks) checkEvents() {
-	w.t.Helper()
-	events := map[string][]google.Event{}
-	for _, cal := range []string{"adams", "clark"} {
-		for _, e := range w.google.Events(cal) {
-			if part := strings.Split(e.Private["slotd"], "/"); w.ours(e) {
-				events[part[1]] = append(events[part[1]], e)
-			}
-		}
-	}
-	listed := w.bookings()
-	if len(listed) != len(w.sold) {
-		w.t.Errorf("%d bookings, but %d customers know of one", len(listed), len(w.sold))
-	}
-	for _, b := range listed {
-		mine, want := events[b.ID], 1
-		if w.erased[b.ID] {
-			want = 0
-		}
-		if len(mine) != want {
-			w.t.Errorf("booking %s of %s has %d events, want %d (%s)", b.ID, b.Start, len(mine), want, b.NeedsPerson)
-		}
-		for _, e := range mine {
-			if !e.Start.Equal(b.Start) || !e.End.Equal(b.End) || e.ID != b.Placements[0].Event {
-				w.t.Errorf("booking %s of %s has an event at %s", b.ID, b.Start, e.Start)
-			}
-		}
-		met := slices.ContainsFunc(w.spans, func(s span) bool {
-			return s.cal == b.Placements[0].Calendar.Calendar() && s.start.Before(b.End) && b.Start.Before(s.end)
-		})
-		if b.Conflict && !met {
-			w.t.Errorf("booking %s of %s is called a conflict, but nobody was ever there", b.ID, b.Start)
-		}
-		delete(events, b.ID)
-	}
-	for id := range events {
-		w.t.Errorf("an event of a booking %s that does not exist", id)
-	}
-	if len(w.sold) < 4**daysFlag {
-		w.t.Errorf("only %d bookings in %d days: the simulation shows little", len(w.sold), *daysFlag)
-	}
-	w.t.Logf("%d bookings, %d events of people, %d requests to the provider", len(w.sold), len(w.drawn), w.google.Requests(""))
-}
-
-// checkSlots compares what is offered with a slow and obvious reference made from the provider's own occurrences.
-func (w *weeks) checkSlots() {
-	w.t.Helper()
-	booked := w.bookings()
-	for _, doctor := range []string{"adams", "clark"} {
-		for n := range horizon + 1 {
-			y, m, d := time.Now().In(w.zone).AddDate(0, 0, n).Date()
-			got, err := w.running.Desk.Slots(context.Background(),
-				desk.Choice{Department: "general", Service: "consultation", Resource: doctor}, calendar.Date{Year: y, Month: m, Day: d})
-			w.must(err)
-			var want []int64
-			last := time.Date(y, m, d, closes, 0, 0, 0, w.zone).Add(-duration)
-			for at := time.Date(y, m, d, opens, 0, 0, 0, w.zone); !at.After(last); at = at.Add(grid) {
-				if w.free(booked, doctor, at) {
-					want = append(want, at.Unix())
-				}
-			}
-			if !slices.Equal(got, want) {
-				w.t.Errorf("%s on %d-%d: offered %v, want %v", doctor, m, d, labels(got, w.zone), labels(want, w.zone))
-			}
-		}
-	}
-}
-
-func (w *weeks) free(booked []admin.Booking, doctor string, start time.Time) bool {
-	now, end := time.Now(), start.Add(duration)
-	if start.Before(now) || start.After(now.Add(horizon*24*time.Hour)) {
-		return false
-	}
-	for _, e := range w.google.Occurrences(doctor, start, end) {
-		if e.Blocks() && e.Start.Before(end) && start.Before(e.End) {
-			return false
-		}
-	}
-	for _, b := range booked {
-		if b.Placements[0].Resource == doctor && b.Start.Before(end) && start.Before(b.End) {
-			return false
-		}
-	}
-	return true
-}
-
-func labels(starts []int64, zone *time.Location) []string {
-	var out []string
-	for _, s := range starts {
-		out = append(out, time.Unix(s, 0).In(zone).Format("15:04"))
-	}
-	return out
-}

@@ -85,6 +85,9 @@ func (d *Desk) view(r reader, c Choice) (*view, error) {
 
 // day returns the start times of a day in the business's zone, of all resources together, sorted and without repeats.
 func (v *view) day(date calendar.Date) []int64 {
+	if first, last := v.desk.Horizon(); date.Before(first) || last.Before(date) {
+		return nil // also keeps dates from outside, thousands of years away, from the rules of time zones
+	}
 	var starts []int64
 	for i, st := range v.states {
 		if v.zoned[i] {
@@ -234,6 +237,11 @@ func (v *view) check(start int64) (booking.Reason, []*booking.Resource) {
 	}
 	var free []ranked
 	reason := booking.NotOffered
+	if b := v.desk.bounds(); start < b.Earliest {
+		return booking.TooSoon, nil
+	} else if start > b.Latest {
+		return booking.TooFar, nil
+	}
 	date := calendar.DateOf(start, v.desk.cfg.Zone).Interval(v.desk.cfg.Zone)
 	for i, st := range v.states {
 		why := st.Check(start)
