@@ -79,6 +79,9 @@ func (t *Tx) PutOwn(o OwnEvent) {
 	})
 }
 
+// DeleteOwn removes the index entry of an event that no snapshot will hold again.
+func (t *Tx) DeleteOwn(o OwnEvent) { t.tx.Delete(keyOwn(o.Calendar, o.Identity)) }
+
 // OwnEvents returns our events in a calendar.
 func (r *Reader) OwnEvents(c calendar.ID) ([]OwnEvent, error) {
 	var out []OwnEvent

@@ -69,7 +69,7 @@ func (m *mirror) status() Status {
 const (
 	readTries   = 4               // reads of a calendar that changes while it is read
 	callTimeout = 2 * time.Minute // one question to the provider, all pages
-	longestPoll = 10 * time.Minute
+	slowestLook = 3 * time.Minute // between two looks that fail, where the poll time is not longer anyway
 )
 
 // run looks at the calendar until ctx ends.
@@ -90,15 +90,17 @@ func (m *mirror) run(ctx context.Context) {
 	}
 }
 
-// note records the outcome of a look and returns how long to wait for the next. What failed is tried again after the poll
-// time, then ever more slowly. A change of the error is logged, not each repetition.
+// note records the outcome of a look and returns how long to wait for the next. What failed is tried again soon, then ever
+// more slowly, but always often enough that an outage hides resources for little longer than it lasts. A change of the
+// error is logged, not each repetition.
 func (m *mirror) note(err error) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	wait := m.cfg.Poll
 	switch {
 	case err != nil:
-		wait = min(m.cfg.Poll<<min(m.last.Failures, 10), max(longestPoll, m.cfg.Poll))
+		wait = min(firstDelay<<min(m.last.Failures, 20), max(slowestLook, m.cfg.Poll))
+		wait = max(wait, min(calendar.RetryAfter(err), longestDelay))
 		if m.last.Error == nil || calendar.KindOf(m.last.Error) != calendar.KindOf(err) {
 			m.log.Warn("mirror: reading failed", "kind", calendar.KindOf(err).String(), "error", err)
 		}
@@ -193,8 +195,8 @@ func (m *mirror) ask(ctx context.Context, w calendar.Interval, cursor calendar.C
 // readWhole reads the window until a read is known to be of one moment, and stores it with cursor, which is older than
 // the read: what changes in between is seen again, never missed.
 func (m *mirror) readWhole(ctx context.Context, window calendar.Interval, cursor calendar.Cursor) error {
-	var previous *calendar.Snapshot
-	for range readTries {
+	var previous []calendar.Event
+	for try := range readTries {
 		begun := m.cfg.Now()
 		snap, err := m.readOnce(ctx, window)
 		if err != nil {
@@ -204,16 +206,17 @@ func (m *mirror) readWhole(ctx context.Context, window calendar.Interval, cursor
 		switch {
 		case steady:
 		case cursor != "":
-			// Between two pages an event can move from one to the other and be seen in neither.
+			// Between two pages an event can move from one to the other and be seen in neither; twice in a row, when it
+			// moves to and fro. So equal reads prove nothing where there is a cursor to ask.
 			change, err := m.changed(ctx, window, cursor)
 			if err != nil {
 				return err
 			}
 			steady, cursor = !change.Changed, change.Cursor
 		default:
-			// Without a cursor, two equal reads in a row are taken for one moment.
-			steady = previous != nil && sameEvents(previous.Events, snap.Events)
-			previous = &snap
+			// Without a cursor, two equal reads in a row are the best there is.
+			steady = try > 0 && sameEvents(previous, snap.Events)
+			previous = snap.Events
 		}
 		if steady {
 			return m.commit(ctx, snap, cursor, begun)
@@ -248,7 +251,7 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 	if err != nil {
 		return fmt.Errorf("store the snapshot: %w", err)
 	}
-	busy, present := sort(snap, own)
+	busy, present := sort(snap, own, m.cfg.Store.ID())
 	state := store.Mirror{Cursor: cursor, Window: snap.Window, ReadAt: begun, Events: len(snap.Events)}
 	err = m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		tx.PutSnapshot(m.id, busy, state)
@@ -265,90 +268,6 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 	if err := m.reconcile(ctx, snap.Window, own, present); err != nil {
 		m.nudgeLater() // the cursor says "nothing changed" from here on, and yet this snapshot is needed again
 		return err
-	}
-	return nil
-}
-
-// sort turns a snapshot into a busy document. Ours is only the event whose provider id we wrote, or before that write
-// settled, the one that carries our identity; everything else is foreign, copies of ours included.
-func sort(snap calendar.Snapshot, own []store.OwnEvent) (*calendar.Busy, map[store.OutboxID]bool) {
-	byEvent, byIdentity := map[string]*store.OwnEvent{}, map[string]*store.OwnEvent{}
-	for i := range own {
-		if o := &own[i]; o.EventID != "" {
-			byEvent[o.EventID] = o
-		} else {
-			byIdentity[o.Identity] = o
-		}
-	}
-	busy := &calendar.Busy{Window: snap.Window}
-	present := map[store.OutboxID]bool{}
-	for _, e := range snap.Events {
-		o := byEvent[e.ID]
-		if o == nil && e.Identity != "" {
-			o = byIdentity[e.Identity]
-		}
-		span := cut(e.Interval, snap.Window)
-		switch {
-		case o != nil:
-			present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}] = true
-			if e.Busy && !span.Empty() {
-				busy.Own = append(busy.Own, calendar.Own{Interval: span, Booking: o.Booking})
-			}
-		case e.Busy:
-			busy.Foreign = append(busy.Foreign, span)
-		}
-	}
-	busy.Foreign = calendar.Union(busy.Foreign)
-	return busy, present
-}
-
-func cut(i, window calendar.Interval) calendar.Interval {
-	return calendar.Interval{Start: max(i.Start, window.Start), End: min(i.End, window.End)}
-}
-
-func sameEvents(a, b []calendar.Event) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	type key struct {
-		id   string
-		span calendar.Interval
-		busy bool
-	}
-	seen := map[key]int{}
-	for _, e := range a {
-		seen[key{e.ID, e.Interval, e.Busy}]++
-	}
-	for _, e := range b {
-		k := key{e.ID, e.Interval, e.Busy}
-		if seen[k]--; seen[k] < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// reconcile records for each booking in the calendar whether the snapshot held its event: one small Update per booking
-// that changes, repeatable after a crash.
-func (m *mirror) reconcile(
-	ctx context.Context, window calendar.Interval, own []store.OwnEvent, present map[store.OutboxID]bool,
-) error {
-	now := m.cfg.Now().Unix()
-	for _, o := range own {
-		here := present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}]
-		err := m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-			b, err := tx.Booking(o.Booking)
-			if err != nil || b == nil || b.End <= now || !window.Covers(b.Interval) || o.Placement >= len(b.Placements) {
-				return err
-			}
-			if b.Observe(o.Placement, here) {
-				tx.PutBooking(b)
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("reconcile a booking: %w", err)
-		}
 	}
 	return nil
 }

@@ -230,7 +230,7 @@ func TestFailedReadsKeepTheOldMirror(t *testing.T) {
 				}
 				r.provider.hook(nil)
 				r.provider.set("adams", func(c *fakeCalendar) { c.short = 0 })
-				r.wait(longestPoll * 3 / 2)
+				r.wait(slowestLook * 3 / 2)
 				if want := hours(2, 10, 11); !slices.Contains(r.busy(cal1).Foreign, want) || r.age(cal1) > 2*time.Minute {
 					t.Errorf("not mended: %v, %v old", r.busy(cal1).Foreign, r.age(cal1))
 				}
@@ -358,6 +358,10 @@ func TestOurs(t *testing.T) {
 		{name: "copy with our identity", event: calendar.Event{ID: "e9", Identity: "i1", Interval: at, Busy: true}, foreign: true},
 		{name: "copy with our marker", event: calendar.Event{ID: "e9", Marker: "s/b1/adams", Interval: at, Busy: true}, foreign: true},
 		{name: "reply lost", event: calendar.Event{ID: "e2", Identity: "i2", Interval: at, Busy: true}, own: "b2", present: true},
+		{name: "reply lost, no identity shown", event: calendar.Event{ID: "e2", Marker: "s/b2/adams", Interval: at, Busy: true},
+			own: "b2", present: true},
+		{name: "marker of another store", event: calendar.Event{ID: "e2", Marker: "z/b2/adams", Interval: at, Busy: true},
+			foreign: true},
 		{name: "somebody's", event: calendar.Event{ID: "e3", Interval: at, Busy: true}, foreign: true},
 		{name: "somebody's without identity", event: calendar.Event{ID: "i2", Interval: at, Busy: true}, foreign: true},
 		{name: "somebody's, free", event: calendar.Event{ID: "e3", Interval: at}},
@@ -366,7 +370,7 @@ func TestOurs(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			snap := calendar.Snapshot{Window: window, Events: []calendar.Event{tt.event}}
-			busy, present := sort(snap, []store.OwnEvent{settled, pending})
+			busy, present := sort(snap, []store.OwnEvent{settled, pending}, "s")
 			own := ""
 			if len(busy.Own) == 1 {
 				own = busy.Own[0].Booking
@@ -445,7 +449,7 @@ func TestReconcileIsRepeated(t *testing.T) {
 				}
 				r.db.fail.Store(&fail)
 				r.Nudge(cal1)
-				r.wait(time.Second)
+				r.wait(100 * time.Millisecond)
 				if s := r.booking("b1").Placements[0].Status; s != booking.Seen {
 					t.Fatalf("placement is %s: the fault came at the wrong place", s)
 				}

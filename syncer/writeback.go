@@ -2,9 +2,11 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -25,15 +27,14 @@ const (
 func (s *Syncer) runOutbox(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	busy := map[calendar.ID]bool{}
-	done := make(chan calendar.ID)
+	lanes := map[calendar.ID]*lane{}
+	done := make(chan outcome)
 	for {
-		wait := s.startDue(ctx, busy, func(cal calendar.ID, marks []store.OutboxID) {
-			busy[cal] = true
+		wait := s.startDue(ctx, lanes, func(cal calendar.ID, marks []store.OutboxID) {
 			wg.Go(func() {
-				s.write(ctx, cal, marks)
+				err := s.write(ctx, cal, marks)
 				select {
-				case done <- cal:
+				case done <- outcome{cal, err}:
 				case <-ctx.Done():
 				}
 			})
@@ -42,8 +43,8 @@ func (s *Syncer) runOutbox(ctx context.Context) {
 		select {
 		case <-t.C:
 		case <-s.wake:
-		case cal := <-done:
-			delete(busy, cal)
+		case o := <-done:
+			lanes[o.cal].finished(o.err, s.cfg.Now())
 		case <-ctx.Done():
 			t.Stop()
 			return
@@ -52,9 +53,32 @@ func (s *Syncer) runOutbox(ctx context.Context) {
 	}
 }
 
+// lane is the write-back of one calendar: one worker at a time, and a rest after a failure, also after one of our own
+// store that could not even postpone the mark.
+type lane struct {
+	busy     bool
+	failures int
+	rest     time.Time // no worker before
+}
+
+type outcome struct {
+	cal calendar.ID
+	err error
+}
+
+func (l *lane) finished(err error, now time.Time) {
+	l.busy = false
+	if err == nil {
+		l.failures = 0
+		return
+	}
+	l.rest = now.Add(min(firstDelay<<min(l.failures, 10), outboxIdle))
+	l.failures++
+}
+
 // startDue calls start for each calendar that has due marks and no worker, and returns how long until more can be due.
 func (s *Syncer) startDue(
-	ctx context.Context, busy map[calendar.ID]bool, start func(calendar.ID, []store.OutboxID),
+	ctx context.Context, lanes map[calendar.ID]*lane, start func(calendar.ID, []store.OutboxID),
 ) time.Duration {
 	now := s.cfg.Now()
 	wait := outboxIdle
@@ -78,7 +102,17 @@ func (s *Syncer) startDue(
 				s.cfg.Log.Error("outbox: a mark without its booking", "booking", m.Booking)
 				continue
 			}
-			if cal := b.Placements[m.Placement].Calendar; !busy[cal] && len(due[cal]) < outboxPage {
+			cal := b.Placements[m.Placement].Calendar
+			l := lanes[cal]
+			if l == nil {
+				l = &lane{}
+				lanes[cal] = l
+			}
+			switch left := l.rest.Sub(now); {
+			case l.busy:
+			case left > 0:
+				wait = min(wait, left)
+			case len(due[cal]) < outboxPage:
 				due[cal] = append(due[cal], m.OutboxID)
 			}
 		}
@@ -89,6 +123,7 @@ func (s *Syncer) startDue(
 		return firstDelay
 	}
 	for cal, marks := range due {
+		lanes[cal].busy = true
 		start(cal, marks)
 	}
 	return wait
@@ -96,17 +131,18 @@ func (s *Syncer) startDue(
 
 // write settles the given marks of one calendar, one after the other. It stops at the first that shows that the provider
 // cannot be reached now: the others would meet the same.
-func (s *Syncer) write(ctx context.Context, cal calendar.ID, marks []store.OutboxID) {
+func (s *Syncer) write(ctx context.Context, cal calendar.ID, marks []store.OutboxID) error {
 	for _, id := range marks {
 		if ctx.Err() != nil {
-			return
+			return nil
 		}
-		if err := s.settle(ctx, cal, id); err != nil {
-			s.noteWrite(cal, err)
-			return
+		err := s.settle(ctx, cal, id)
+		s.noteWrite(cal, err)
+		if err != nil {
+			return err
 		}
-		s.noteWrite(cal, nil)
 	}
+	return nil
 }
 
 func (s *Syncer) noteWrite(cal calendar.ID, err error) {
@@ -145,7 +181,7 @@ func (s *Syncer) settle(ctx context.Context, cal calendar.ID, id store.OutboxID)
 		taken, err := s.slotTaken(ctx, account.Source, gate, cal, job)
 		if err != nil {
 			job.mark.Attempts++ // begin counts those that get further; without this the delay would never grow
-			return s.failed(ctx, log, job, err)
+			return s.again(ctx, log, job, err)
 		}
 		if err := s.markConflict(ctx, log, job, taken); err != nil {
 			return err
@@ -242,7 +278,7 @@ func (s *Syncer) slotTaken(ctx context.Context, src Source, g *gate, cal calenda
 	if err != nil {
 		return false, err
 	}
-	busy, _ := sort(snap, own)
+	busy, _ := sort(snap, own, s.cfg.Store.ID())
 	return calendar.AnyOverlap(busy.Foreign, j.booking.Interval), nil
 }
 
@@ -334,17 +370,33 @@ func (s *Syncer) settled(
 // permanent are the kinds of error that no repetition mends.
 var permanent = []calendar.Kind{calendar.Refused, calendar.Gone, calendar.Conflict}
 
-// failed records an error: a permanent one sets the placement aside, any other is tried again later. It returns the error
-// when other writes to the calendar would meet it too.
+// failed records an error of a write: a permanent one sets the placement aside, any other is tried again later. It returns
+// the error when other writes to the calendar would meet it too.
 func (s *Syncer) failed(ctx context.Context, log *slog.Logger, j *job, cause error) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // we are stopping; the mark stands
 	}
 	kind := calendar.KindOf(cause)
-	if slices.Contains(permanent, kind) {
+	if slices.Contains(permanent, kind) && !(j.inserting() && calendarGone(cause)) {
 		log.Error("outbox: set aside, a person must look", "kind", kind.String(), "error", cause)
 		return s.setAside(ctx, j, cause)
 	}
+	return s.again(ctx, log, j, cause)
+}
+
+// calendarGone reports whether an insert failed because its calendar is not there. That is a person's matter, but one that
+// mends itself when the access comes back; the error shows in the status until then.
+func calendarGone(err error) bool {
+	var e *calendar.Error
+	return errors.As(err, &e) && e.Kind == calendar.Gone && e.Status == http.StatusNotFound
+}
+
+// again postpones a write that failed, ever longer, and returns its error.
+func (s *Syncer) again(ctx context.Context, log *slog.Logger, j *job, cause error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	kind := calendar.KindOf(cause)
 	log.Warn("outbox: write failed, will be tried again", "kind", kind.String(), "attempts", j.mark.Attempts, "error", cause)
 	next := j.mark
 	next.LastError = kind.String()
