@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -327,7 +326,7 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig), cals ...calendar.ID) 
 				return booking.Templates{Title: "{name}"}.Render(b, p, "", "")
 			},
 			Zone: func(string) string { return "Europe/Berlin" },
-			Log:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Log:  slog.New(slog.DiscardHandler),
 		}
 		defer func() {
 			r.stop()

@@ -3,7 +3,6 @@ package syncer_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -147,7 +146,7 @@ func withGoogle(t *testing.T, rule *fault.Rule) {
 		Store: st, Calendars: []calendar.ID{"g/adams"}, Poll: time.Minute, Ahead: 5 * 24 * time.Hour,
 		Accounts: map[string]syncer.Account{"g": {Source: client, Sink: client, Concurrency: 4, PerMinute: 600}},
 		Describe: func(*booking.Booking, booking.Person, booking.Placement) (string, string) { return "Check-up", "" },
-		Zone:     func(string) string { return "Europe/Berlin" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Zone:     func(string) string { return "Europe/Berlin" }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

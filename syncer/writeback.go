@@ -133,8 +133,8 @@ func (s *Syncer) startDue(
 // cannot be reached now: the others would meet the same.
 func (s *Syncer) write(ctx context.Context, cal calendar.ID, marks []store.OutboxID) error {
 	for _, id := range marks {
-		if ctx.Err() != nil {
-			return nil
+		if stopping := ctx.Err(); stopping != nil {
+			return stopping
 		}
 		err := s.settle(ctx, cal, id)
 		s.noteWrite(cal, err)

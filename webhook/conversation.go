@@ -30,25 +30,45 @@ type conversation struct {
 
 func newConversation(cfg Config) (*conversation, error) {
 	for i := range cfg.Flow.Screens {
-		if err := confirmable(&cfg.Flow.Screens[i]); err != nil {
+		if err := confirmable(cfg.Flow, &cfg.Flow.Screens[i]); err != nil {
 			return nil, err
 		}
 	}
 	return &conversation{cfg: cfg, desk: cfg.Desk, flow: cfg.Flow, trail: newTrail(trailSize)}, nil
 }
 
-// confirmable checks that the screen that ends the Flow by asking us says which slot is meant.
-func confirmable(s *flow.Screen) error {
+// confirmable checks that the screen that ends the Flow by asking us says which slot is meant, and all else that the Flow
+// let the customer choose: a confirm that lost a choice on the way would book something else.
+func confirmable(f *flow.Flow, s *flow.Screen) error {
 	if !s.Terminal {
 		return nil
 	}
 	for _, a := range s.Actions {
-		if a.Trigger == flow.Tap && a.Name == flow.ActionDataExchange && !carries(a, flow.ChosenSlot) {
-			return fmt.Errorf("flow: the data_exchange of screen %s confirms, but its payload has no key that means the "+
-				"slot; name one slot, or map it in [flow.bind]", s.ID)
+		if a.Trigger != flow.Tap || a.Name != flow.ActionDataExchange {
+			continue
+		}
+		for _, name := range []flow.Name{
+			flow.ChosenSlot, flow.ChosenDepartment, flow.ChosenService, flow.ChosenResource,
+		} {
+			if !carries(a, name) && (name == flow.ChosenSlot || chosen(f, name)) {
+				return fmt.Errorf("flow: the data_exchange of screen %s confirms, but its payload has no key that means the "+
+					"%[2]s; pass it on as %[2]s, or map its key in [flow.bind]", s.ID, name)
+			}
 		}
 	}
 	return nil
+}
+
+// chosen reports whether some action of the Flow carries a choice.
+func chosen(f *flow.Flow, name flow.Name) bool {
+	for i := range f.Screens {
+		for _, a := range f.Screens[i].Actions {
+			if carries(a, name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func carries(a flow.Action, name flow.Name) bool {
@@ -365,9 +385,9 @@ func (c *conversation) apology(ctx context.Context, t *turn, err error) answer {
 // person is who the payload says the booking is for. It comes from outside, so it is cut to what a form can hold.
 func (c *conversation) person(t *turn) booking.Person {
 	p := booking.Person{
-		Name:  clean(t.choices[flow.CustomerName], 80),
-		Phone: clean(t.choices[flow.CustomerPhone], 20),
-		Email: clean(t.choices[flow.CustomerEmail], 254),
+		Name:  oneLine(t.choices[flow.CustomerName], 80),
+		Phone: oneLine(t.choices[flow.CustomerPhone], 20),
+		Email: oneLine(t.choices[flow.CustomerEmail], 254),
 		Notes: clean(t.choices[flow.Notes], 600),
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.extras)) {

@@ -108,21 +108,21 @@ func (f *trouble) set(view error, update func(func() error) (error, bool)) {
 	f.view, f.update = view, update
 }
 
-func (f *trouble) get() (error, func(func() error) (error, bool)) {
+func (f *trouble) get() (update func(func() error) (error, bool), view error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.view, f.update
+	return f.update, f.view
 }
 
 func (f *trouble) View(ctx context.Context, fn func(kv.Reader) error) error {
-	if view, _ := f.get(); view != nil {
+	if _, view := f.get(); view != nil {
 		return view
 	}
 	return f.DB.View(ctx, fn)
 }
 
 func (f *trouble) Update(ctx context.Context, fn func(kv.Tx) error) error {
-	if _, update := f.get(); update != nil {
+	if update, _ := f.get(); update != nil {
 		if err, ok := update(func() error { return f.DB.Update(ctx, fn) }); ok {
 			return err
 		}
@@ -412,12 +412,6 @@ type reply struct {
 func (a reply) message() string {
 	text, _ := a.Data["error_message"].(string)
 	return text
-}
-
-func (a reply) params() map[string]any {
-	response, _ := a.Data["extension_message_response"].(map[string]any)
-	params, _ := response["params"].(map[string]any)
-	return params
 }
 
 // ids returns the ids of an option list.

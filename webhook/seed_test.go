@@ -100,11 +100,10 @@ func TestSeedFlowEmptyDay(t *testing.T) {
 			c.flowJSON = data
 			r := newRig(t, c)
 			r.mirror("acct/adams", hours(t, tuesday, "00:00", "23:00"))
-			before := r.keys()
 			ctx := context.Background()
 			p := r.phone()
 			noComplaint(t, p.Open(ctx))
-			before = r.keys()
+			before := r.keys()
 			noComplaint(t, p.Set(ctx, "date", tuesday))
 			if p.Snackbar() != textNoTimes {
 				t.Errorf("an empty day is answered with %q", p.Snackbar())

@@ -88,6 +88,9 @@ func clean(s string, most int) string {
 	return strings.TrimSpace(s)
 }
 
+// oneLine is clean for what has one line, such as a name.
+func oneLine(s string, most int) string { return strings.Join(strings.Fields(clean(s, most)), " ") }
+
 // maxHeading is how many characters a heading takes.
 const maxHeading = 80
 

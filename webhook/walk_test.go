@@ -221,10 +221,10 @@ func TestScreensSayWhatWasChosen(t *testing.T) {
 func TestLongTitlesFit(t *testing.T) {
 	c := twoDepartments()
 	for i := range c.services {
-		c.services[i].Title = c.services[i].Title + strings.Repeat("ß", 30-len(c.services[i].Title))
+		c.services[i].Title += strings.Repeat("ß", 30-len(c.services[i].Title))
 	}
 	for i := range c.resources {
-		c.resources[i].Title = c.resources[i].Title + strings.Repeat("Ü", 30-len(c.resources[i].Title))
+		c.resources[i].Title += strings.Repeat("Ü", 30-len(c.resources[i].Title))
 	}
 	r := newRig(t, c)
 	r.books(r.phone(), whatsapp.Plan{Department: "cardio", Resource: "adams", Name: "Sam Example"})

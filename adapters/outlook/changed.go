@@ -87,9 +87,11 @@ func (c *Client) deltaRound(ctx context.Context, cal string, window calendar.Int
 			delta, _ = c.ownLink(opChanges, p.delta) // a link that cannot be used is no cursor
 			return rows, delta, nil
 		}
-		if link, err = c.ownLink(opChanges, p.next); err != nil {
-			return rows, "", nil // nor can a round be finished without its next page
+		next, linkErr := c.ownLink(opChanges, p.next)
+		if linkErr != nil {
+			return rows, "", nil //nolint:nilerr // nor can a round be finished without its next page: there is no cursor
 		}
+		link = next
 	}
 	return false, "", endless(opChanges)
 }

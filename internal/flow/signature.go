@@ -28,14 +28,14 @@ func Verify(secrets [][]byte, header string, body []byte) bool {
 	return err == nil && anyFits(secrets, got, body)
 }
 
-// ErrOtherToken means that a flow token signature is genuine and was made for another flow token.
-var ErrOtherToken = errors.New("flow token signature: made for another flow token")
+// ErrNoTokenClaim means that a flow token signature is genuine, but that its claims do not say for which token under the
+// name that the documents imply.
+var ErrNoTokenClaim = errors.New("flow token signature: no flow_token claim")
 
 // VerifyToken checks the flow_token_signature of a request: a JWT that must be signed with HS256 under one of the app
 // secrets and carry the flow token in its claim flow_token. Clients may leave the signature out; whether that is
 // accepted is for the caller, here an empty text is an error. Claims of time are not looked at: none is documented.
-// [ErrOtherToken] alone proves that somebody put a token into a request that is not theirs; any other error may as well
-// mean that Meta signs otherwise than is documented.
+// The name of that claim is implied by Meta's documents, not stated: [ErrNoTokenClaim] need not be anybody's fault.
 func VerifyToken(secrets [][]byte, jwt, flowToken string) error {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
@@ -59,10 +59,10 @@ func VerifyToken(secrets [][]byte, jwt, flowToken string) error {
 		return errors.New("flow token signature: the claims are not JSON")
 	}
 	if claims.FlowToken == nil {
-		return errors.New("flow token signature: no flow_token claim")
+		return ErrNoTokenClaim
 	}
 	if !hmac.Equal([]byte(*claims.FlowToken), []byte(flowToken)) {
-		return ErrOtherToken
+		return errors.New("flow token signature: made for another flow token")
 	}
 	return nil
 }

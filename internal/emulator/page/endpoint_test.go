@@ -112,7 +112,8 @@ func (c *clinic) answer(r *http.Request, body []byte) (int, string) {
 		scripted, c.script = c.script[0], c.script[1:]
 	}
 	c.mu.Unlock()
-	status, answer := http.StatusOK, any(nil)
+	var answer any
+	status := http.StatusOK
 	if scripted != nil {
 		status, answer = scripted()
 	} else {

@@ -28,7 +28,7 @@ func TestCommitErrors(t *testing.T) {
 		{wrap(syscall.ENOSPC), kv.ErrFull},
 		{wrap(syscall.EDQUOT), kv.ErrFull},
 		{wrap(syscall.EFBIG), kv.ErrFull},
-		{fmt.Errorf("file resize error: %s", wrap(syscall.ENOSPC)), kv.ErrFull}, // as bbolt does it
+		{errors.New("file resize error: " + wrap(syscall.ENOSPC).Error()), kv.ErrFull}, // as bbolt does it
 		{berrors.ErrMaxSizeReached, kv.ErrFull},
 		{wrap(syscall.EROFS), kv.ErrReadOnly},
 		{wrap(syscall.EACCES), kv.ErrReadOnly},
