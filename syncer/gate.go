@@ -62,6 +62,18 @@ func (g *gate) do(ctx context.Context, call func(context.Context) error) error {
 	return err
 }
 
+// doWithin is do for a call that is broken off after limit. p shows that the loop of the caller moves on.
+func (g *gate) doWithin(ctx context.Context, p *pulse, limit time.Duration, call func(context.Context) error) error {
+	p.rest()
+	defer p.expect(stepWithin)
+	return g.do(ctx, func(ctx context.Context) error {
+		p.expect(limit + stepWithin)
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return call(ctx)
+	})
+}
+
 func (g *gate) wait() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -20,6 +20,7 @@ type mirror struct {
 	cfg    Config
 	log    *slog.Logger
 	wake   chan struct{} // one slot
+	pulse  pulse
 
 	// Owned by the loop.
 	loaded bool
@@ -74,12 +75,18 @@ const (
 
 // run looks at the calendar until ctx ends.
 func (m *mirror) run(ctx context.Context) {
+	defer m.pulse.rest()
 	for ctx.Err() == nil {
+		m.pulse.expect(stepWithin)
 		err := m.look(ctx)
 		if ctx.Err() != nil {
 			return
 		}
+		if err != nil {
+			tell(m.cfg.ReadFailed, m.id, err)
+		}
 		wait := m.note(err)
+		m.pulse.expect(wait + stepWithin)
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
@@ -183,9 +190,7 @@ func (m *mirror) changed(ctx context.Context, w calendar.Interval, cursor calend
 }
 
 func (m *mirror) ask(ctx context.Context, w calendar.Interval, cursor calendar.Cursor) (change calendar.Change, err error) {
-	err = m.gate.do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
+	err = m.gate.doWithin(ctx, &m.pulse, callTimeout, func(ctx context.Context) error {
 		change, err = m.source.Changed(ctx, m.id.Calendar(), w, cursor)
 		return err
 	})
@@ -228,9 +233,7 @@ func (m *mirror) readWhole(ctx context.Context, window calendar.Interval, cursor
 var errRestless = errors.New("the calendar kept changing while it was read")
 
 func (m *mirror) readOnce(ctx context.Context, window calendar.Interval) (snap calendar.Snapshot, err error) {
-	err = m.gate.do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
+	err = m.gate.doWithin(ctx, &m.pulse, callTimeout, func(ctx context.Context) error {
 		snap, err = m.source.Read(ctx, m.id.Calendar(), window)
 		return err
 	})

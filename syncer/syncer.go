@@ -66,6 +66,16 @@ type Config struct {
 	Zone func(resource string) string
 	Log  *slog.Logger
 	Now  func() time.Time
+	// ReadFailed and WriteFailed are told of every failed look at a calendar and every failed write to one. They may be
+	// nil, are called concurrently, and must be quick.
+	ReadFailed, WriteFailed func(account string, kind calendar.Kind)
+}
+
+// tell calls one of the funcs of a Config that may be nil.
+func tell(failed func(string, calendar.Kind), cal calendar.ID, err error) {
+	if failed != nil {
+		failed(cal.Account(), calendar.KindOf(err))
+	}
 }
 
 // Syncer is one business's sync work. Make it with New, then call Run once.
@@ -74,9 +84,11 @@ type Syncer struct {
 	gates   map[string]*gate
 	mirrors map[calendar.ID]*mirror
 	wake    chan struct{} // nudges the write-back; one slot
+	outbox  pulse
 
-	mu      sync.Mutex // guards writing; never held across a call
+	mu      sync.Mutex // guards the fields below; never held across a call
 	writing map[calendar.ID]WriteStatus
+	writers map[calendar.ID]*pulse
 }
 
 // New returns a Syncer for cfg. It is an error when a calendar's account is not among the accounts.
@@ -86,7 +98,7 @@ func New(cfg Config) (*Syncer, error) {
 	}
 	s := &Syncer{
 		cfg: cfg, gates: map[string]*gate{}, mirrors: map[calendar.ID]*mirror{}, wake: make(chan struct{}, 1),
-		writing: map[calendar.ID]WriteStatus{},
+		writing: map[calendar.ID]WriteStatus{}, writers: map[calendar.ID]*pulse{},
 	}
 	for name, a := range cfg.Accounts {
 		s.gates[name] = newGate(a.Concurrency, a.PerMinute, cfg.Now)

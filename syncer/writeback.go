@@ -29,7 +29,9 @@ func (s *Syncer) runOutbox(ctx context.Context) {
 	defer wg.Wait()
 	lanes := map[calendar.ID]*lane{}
 	done := make(chan outcome)
+	defer s.outbox.rest()
 	for {
+		s.outbox.expect(stepWithin)
 		wait := s.startDue(ctx, lanes, func(cal calendar.ID, marks []store.OutboxID) {
 			wg.Go(func() {
 				err := s.write(ctx, cal, marks)
@@ -39,6 +41,7 @@ func (s *Syncer) runOutbox(ctx context.Context) {
 				}
 			})
 		})
+		s.outbox.expect(wait + stepWithin)
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
@@ -132,7 +135,10 @@ func (s *Syncer) startDue(
 // write settles the given marks of one calendar, one after the other. It stops at the first that shows that the provider
 // cannot be reached now: the others would meet the same.
 func (s *Syncer) write(ctx context.Context, cal calendar.ID, marks []store.OutboxID) error {
+	p := s.writer(cal)
+	defer p.rest()
 	for _, id := range marks {
+		p.expect(stepWithin)
 		if stopping := ctx.Err(); stopping != nil {
 			return stopping
 		}
@@ -193,9 +199,7 @@ func (s *Syncer) settle(ctx context.Context, cal calendar.ID, id store.OutboxID)
 	}
 	want := job.wanted(s.cfg, unclear)
 	var got calendar.Written
-	err = gate.do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-		defer cancel()
+	err = gate.doWithin(ctx, s.writer(cal), writeTimeout, func(ctx context.Context) error {
 		var err error
 		got, err = account.Sink.Apply(ctx, cal.Calendar(), want)
 		return err
@@ -260,9 +264,7 @@ func (s *Syncer) load(ctx context.Context, id store.OutboxID) (*job, error) {
 // slotTaken reads the time of the booking at the provider and reports whether somebody else's event is there.
 func (s *Syncer) slotTaken(ctx context.Context, src Source, g *gate, cal calendar.ID, j *job) (bool, error) {
 	var snap calendar.Snapshot
-	err := g.do(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-		defer cancel()
+	err := g.doWithin(ctx, s.writer(cal), writeTimeout, func(ctx context.Context) error {
 		var err error
 		snap, err = src.Read(ctx, cal.Calendar(), j.booking.Interval)
 		return err
@@ -379,6 +381,7 @@ func (s *Syncer) failed(ctx context.Context, log *slog.Logger, j *job, cause err
 	kind := calendar.KindOf(cause)
 	if slices.Contains(permanent, kind) && !(j.inserting() && calendarGone(cause)) {
 		log.Error("outbox: set aside, a person must look", "kind", kind.String(), "error", cause)
+		tell(s.cfg.WriteFailed, j.placement().Calendar, cause)
 		return s.setAside(ctx, j, cause)
 	}
 	return s.again(ctx, log, j, cause)
@@ -397,6 +400,7 @@ func (s *Syncer) again(ctx context.Context, log *slog.Logger, j *job, cause erro
 		return ctx.Err()
 	}
 	kind := calendar.KindOf(cause)
+	tell(s.cfg.WriteFailed, j.placement().Calendar, cause)
 	log.Warn("outbox: write failed, will be tried again", "kind", kind.String(), "attempts", j.mark.Attempts, "error", cause)
 	next := j.mark
 	next.LastError = kind.String()

@@ -26,15 +26,27 @@ type conversation struct {
 	desk  *desk.Desk
 	flow  *flow.Flow
 	trail *trail
+	// chooses says by screen what customers choose on it.
+	chooses map[string]chooses
+}
+
+// CheckFlow says why the endpoint could not serve a Flow that is well formed in itself; nil when it can.
+func CheckFlow(f *flow.Flow) error {
+	for i := range f.Screens {
+		if err := confirmable(f, &f.Screens[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newConversation(cfg Config) (*conversation, error) {
-	for i := range cfg.Flow.Screens {
-		if err := confirmable(cfg.Flow, &cfg.Flow.Screens[i]); err != nil {
-			return nil, err
-		}
+	if err := CheckFlow(cfg.Flow); err != nil {
+		return nil, err
 	}
-	return &conversation{cfg: cfg, desk: cfg.Desk, flow: cfg.Flow, trail: newTrail(trailSize)}, nil
+	return &conversation{
+		cfg: cfg, desk: cfg.Desk, flow: cfg.Flow, trail: newTrail(trailSize), chooses: choosesOf(cfg.Flow),
+	}, nil
 }
 
 // confirmable checks that the screen that ends the Flow by asking us says which slot is meant, and all else that the Flow
@@ -104,12 +116,12 @@ const minToken = 8 // characters; anything shorter was not made to be unpredicta
 // answer answers an INIT, a data_exchange or a BACK.
 func (c *conversation) answer(ctx context.Context, req flow.Request) answer {
 	if len(req.FlowToken) < minToken || strings.EqualFold(req.FlowToken, "unused") {
-		return c.closed(req, "no token")
+		return c.closed(req, TokenMissing)
 	}
 	visitor, err := c.desk.Visitor(ctx, req.FlowToken)
 	var bad *desk.TokenError
 	if errors.As(err, &bad) {
-		return c.closed(req, "token "+bad.Why)
+		return c.closed(req, tokenOutcome(bad.Why))
 	}
 	t := c.turn(req, visitor)
 	if err != nil {
@@ -118,7 +130,10 @@ func (c *conversation) answer(ctx context.Context, req flow.Request) answer {
 	if visitor.Spent != nil {
 		return c.spent(t)
 	}
-	return c.act(ctx, t)
+	did := c.made(t)
+	a := c.act(ctx, t)
+	a.steps = c.steps(t, a, did)
+	return a
 }
 
 func (c *conversation) turn(req flow.Request, v desk.Visitor) *turn {
@@ -137,31 +152,31 @@ func (c *conversation) act(ctx context.Context, t *turn) answer {
 	switch t.req.Action {
 	case flow.ActionInit:
 		c.trail.forget(t.req.FlowToken)
-		return c.show(ctx, t, t.screen, "shown")
+		return c.show(ctx, t, t.screen, Shown)
 	case flow.ActionBack:
 		return c.back(ctx, t)
 	case flow.ActionDataExchange:
 		return c.exchange(ctx, t)
 	}
-	return c.again(ctx, t, textNotUnderstood, "unknown action")
+	return c.again(ctx, t, textNotUnderstood, UnknownAction)
 }
 
 // exchange answers what a customer did on a screen: an input that refreshes it, a tap that leads on, or the confirm.
 func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 	if c.flow.Screen(t.req.Screen) == nil {
 		// A Flow that was published before this one may still be open on a phone.
-		return c.again(ctx, t, textStartAgain, "unknown screen")
+		return c.again(ctx, t, textStartAgain, UnknownScreen)
 	}
 	if c.trail.older(t.req.FlowToken, c.cfg.Now(), c.cfg.ScreenTTL) {
-		return c.again(ctx, t, textTooOld, "stale screen")
+		return c.again(ctx, t, textTooOld, Stale)
 	}
 	if unreadable(t) {
-		return c.again(ctx, t, textNotUnderstood, "refused")
+		return c.again(ctx, t, textNotUnderstood, Refused)
 	}
 	if page, ok := strings.CutPrefix(t.choices[flow.ChosenSlot], pagePrefix); ok && turnsPages(t.screen) {
 		t.page, _ = strconv.Atoi(page) // what is no number is the first page
 		delete(t.choices, flow.ChosenSlot)
-		return c.show(ctx, t, t.screen, "paged")
+		return c.show(ctx, t, t.screen, Paged)
 	}
 	action := t.screen.Match(t.req.Data)
 	tapped := action == nil || action.Trigger == flow.Tap
@@ -172,37 +187,37 @@ func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 	case tapped && (slot || action != nil):
 		return c.advance(ctx, t, action)
 	case tapped:
-		return c.again(ctx, t, textStartAgain, "unknown payload")
+		return c.again(ctx, t, textStartAgain, UnknownPayload)
 	}
 	if text := c.check(t); text != "" {
-		return c.again(ctx, t, text, "refused")
+		return c.again(ctx, t, text, Refused)
 	}
-	return c.show(ctx, t, t.screen, "refreshed")
+	return c.show(ctx, t, t.screen, Refreshed)
 }
 
 // advance shows the next screen if what was chosen so far can be.
 func (c *conversation) advance(ctx context.Context, t *turn, by *flow.Action) answer {
-	text := c.check(t)
+	outcome, text := Refused, c.check(t)
 	if text == "" {
-		text = c.checkTimes(ctx, t)
+		text, outcome = c.checkTimes(ctx, t)
 	}
 	if text == "" {
-		text = missing(t, by)
+		outcome, text = Refused, missing(t, by)
 	}
 	if text != "" {
-		return c.again(ctx, t, text, "refused")
+		return c.again(ctx, t, text, outcome)
 	}
 	if len(t.screen.Next) == 0 {
-		return c.show(ctx, t, t.screen, "refreshed")
+		return c.show(ctx, t, t.screen, Refreshed)
 	}
-	return c.show(ctx, t, c.flow.Screen(t.screen.Next[0]), "shown")
+	return c.show(ctx, t, c.flow.Screen(t.screen.Next[0]), Shown)
 }
 
 // back shows the screen before the one that was left. Such a request carries no payload, so what was chosen before is
 // taken from the trail as far as it still knows.
 func (c *conversation) back(ctx context.Context, t *turn) answer {
 	if len(t.screen.Previous) == 0 {
-		return c.show(ctx, t, t.screen, "back")
+		return c.show(ctx, t, t.screen, WentBack)
 	}
 	to := t.screen.Previous[0]
 	for _, id := range t.screen.Previous {
@@ -211,7 +226,7 @@ func (c *conversation) back(ctx context.Context, t *turn) answer {
 			break
 		}
 	}
-	return c.show(ctx, t, c.flow.Screen(to), "back")
+	return c.show(ctx, t, c.flow.Screen(to), WentBack)
 }
 
 // check resolves the ids of a payload. The text says what is wrong; empty: nothing.
@@ -230,33 +245,33 @@ func (c *conversation) check(t *turn) string {
 }
 
 // checkTimes asks whether the day still has a slot and the slot is still free.
-func (c *conversation) checkTimes(ctx context.Context, t *turn) string {
+func (c *conversation) checkTimes(ctx context.Context, t *turn) (string, Outcome) {
 	choice, _ := c.desk.Resolve(choiceOf(t.choices))
 	if id, ok := t.choices[flow.ChosenSlot]; ok {
 		start, text := c.start(t, id)
 		if text != "" {
-			return text
+			return text, Refused
 		}
 		reason, err := c.desk.Check(ctx, choice, start)
 		if err != nil {
-			return textTrouble
+			return textTrouble, Failed
 		}
-		return lostText(reason)
+		return lostText(reason), lostOutcome(reason)
 	}
 	if date, ok := t.choices[flow.ChosenDate]; ok {
 		day, err := calendar.ParseDate(date)
 		if err != nil {
-			return textBadDate
+			return textBadDate, Refused
 		}
 		starts, err := c.desk.Slots(ctx, choice, day)
 		switch {
 		case err != nil:
-			return textTrouble
+			return textTrouble, Failed
 		case len(starts) == 0:
-			return textNoTimes
+			return textNoTimes, DayFull
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // start reads a slot id. A slot must lie on the date that came with it: both were shown together.
@@ -277,11 +292,11 @@ func (c *conversation) start(t *turn, id string) (int64, string) {
 func (c *conversation) confirm(ctx context.Context, t *turn) answer {
 	choice, err := c.desk.Resolve(choiceOf(t.choices))
 	if err != nil {
-		return c.again(ctx, t, c.check(t), "refused")
+		return c.again(ctx, t, c.check(t), Refused)
 	}
 	start, text := c.wanted(t)
 	if text != "" {
-		return c.again(ctx, t, text, "refused")
+		return c.again(ctx, t, text, Refused)
 	}
 	done, err := c.desk.Confirm(ctx, desk.Confirm{
 		Token: t.req.FlowToken, Request: fingerprint(t.req), Choice: choice, Start: start, Person: c.person(t),
@@ -291,14 +306,14 @@ func (c *conversation) confirm(ctx context.Context, t *turn) answer {
 	var bad *desk.TokenError
 	switch {
 	case err == nil:
-		outcome := "booked"
+		outcome := Booked
 		if done.Repeated {
-			outcome = "repeated"
+			outcome = Repeated
 		}
 		return c.done(t, done.Answer, outcome)
 	case errors.As(err, &lost):
 		t.lost = start
-		return c.again(ctx, t, lostText(lost.Reason), "lost: "+lost.Reason.String())
+		return c.again(ctx, t, lostText(lost.Reason), lostOutcome(lost.Reason))
 	case errors.As(err, &bad):
 		return c.refused(ctx, t, bad)
 	}
@@ -329,18 +344,18 @@ func (c *conversation) refused(ctx context.Context, t *turn, bad *desk.TokenErro
 			return c.spent(t)
 		}
 	}
-	return c.closed(t.req, "token "+bad.Why)
+	return c.closed(t.req, tokenOutcome(bad.Why))
 }
 
 // done ends the Flow.
-func (c *conversation) done(t *turn, stored []byte, outcome string) answer {
+func (c *conversation) done(t *turn, stored []byte, outcome Outcome) answer {
 	var params map[string]string
 	if err := json.Unmarshal(stored, &params); err != nil {
 		params = nil // the booking stands; the chat only shows less of it
 	}
 	return answer{
 		status: http.StatusOK, body: flow.Success(t.req.Version, t.req.FlowToken, params),
-		action: t.req.Action, screen: t.screen.ID, outcome: outcome,
+		action: t.req.Action, screen: t.screen.ID, from: c.known(t.req.Screen), outcome: outcome,
 	}
 }
 
@@ -348,25 +363,25 @@ func (c *conversation) done(t *turn, stored []byte, outcome string) answer {
 func (c *conversation) spent(t *turn) answer {
 	s := t.visitor.Spent
 	if t.req.Action == flow.ActionDataExchange && s.Request == fingerprint(t.req) {
-		return c.done(t, s.Answer, "repeated")
+		return c.done(t, s.Answer, Repeated)
 	}
 	text := "You have booked already."
 	if s.Booking != nil {
 		text = fmt.Sprintf("You have booked %s (%s). Send us a message to book another appointment.",
 			c.summary(s.Booking), s.Booking.Reference)
 	}
-	return c.close(t.req, text, "token spent")
+	return c.close(t.req, text, TokenSpent)
 }
 
 // closed ends a conversation whose token cannot be used.
-func (c *conversation) closed(req flow.Request, outcome string) answer {
+func (c *conversation) closed(req flow.Request, outcome Outcome) answer {
 	return c.close(req, textClosed, outcome)
 }
 
-func (c *conversation) close(req flow.Request, text, outcome string) answer {
+func (c *conversation) close(req flow.Request, text string, outcome Outcome) answer {
 	return answer{
 		status: statusTokenInvalid, body: flow.ErrorMessage(text),
-		action: actionName(req.Action), screen: c.known(req.Screen), outcome: outcome,
+		action: actionName(req.Action), screen: c.known(req.Screen), from: c.known(req.Screen), outcome: outcome,
 	}
 }
 
@@ -376,10 +391,11 @@ func (c *conversation) apology(ctx context.Context, t *turn, err error) answer {
 	c.cfg.Log.Error("answering failed", "screen", t.screen.ID, "error", err)
 	if errors.Is(err, desk.ErrUncertain) {
 		return answer{
-			status: http.StatusServiceUnavailable, action: actionName(t.req.Action), screen: t.screen.ID, outcome: "uncertain",
+			status: http.StatusServiceUnavailable, action: actionName(t.req.Action), screen: t.screen.ID,
+			from: c.known(t.req.Screen), outcome: Uncertain,
 		}
 	}
-	return c.again(ctx, t, textTrouble, "failed")
+	return c.again(ctx, t, textTrouble, Failed)
 }
 
 // person is who the payload says the booking is for. It comes from outside, so it is cut to what a form can hold.
@@ -427,5 +443,5 @@ func actionName(action string) string {
 	case flow.ActionInit, flow.ActionBack, flow.ActionDataExchange:
 		return action
 	}
-	return "unknown"
+	return actionUnknown
 }

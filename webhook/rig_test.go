@@ -156,6 +156,7 @@ type rig struct {
 	http    *httptest.Server
 	proxy   *whatsapp.Proxy
 	logs    *logs
+	seen    *observed
 	appflow []byte
 }
 
@@ -214,7 +215,9 @@ func newRig(t testing.TB, c clinic) *rig {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, opening)
 	check(t, err)
-	r := &rig{t: t, clinic: c, clock: &clock{at: at}, logs: &logs{}, path: filepath.Join(t.TempDir(), "slotd.db")}
+	r := &rig{
+		t: t, clinic: c, clock: &clock{at: at}, logs: &logs{}, seen: &observed{}, path: filepath.Join(t.TempDir(), "slotd.db"),
+	}
 	r.appflow = c.flowJSON
 	if r.appflow == nil {
 		r.appflow = flow.Builtin()
@@ -254,6 +257,7 @@ func (r *rig) open(fresh bool) {
 		Desk: r.desk, Flow: parsed, Keys: ring, AppSecrets: [][]byte{[]byte("older-secret"), []byte(testSecret)},
 		Business: "Example Clinic", Phone: testPhone, ScreenTTL: 20 * time.Minute,
 		Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: r.clock.now,
+		Observe: r.seen.note,
 	})
 	check(r.t, err)
 	r.http = httptest.NewServer(r.server.Handler())

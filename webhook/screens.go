@@ -23,21 +23,21 @@ const (
 )
 
 // show answers with a screen and all that it declares.
-func (c *conversation) show(ctx context.Context, t *turn, s *flow.Screen, outcome string) answer {
+func (c *conversation) show(ctx context.Context, t *turn, s *flow.Screen, outcome Outcome) answer {
 	return c.screen(ctx, t, s, "", outcome)
 }
 
 // again answers with the screen that the request came from, fresh, and says why.
-func (c *conversation) again(ctx context.Context, t *turn, text, outcome string) answer {
+func (c *conversation) again(ctx context.Context, t *turn, text string, outcome Outcome) answer {
 	return c.screen(ctx, t, t.screen, text, outcome)
 }
 
-func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text, outcome string) answer {
+func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text string, outcome Outcome) answer {
 	p := &page{c: c, t: t, screen: s, limit: 20}
 	values, err := p.values(ctx)
 	if err != nil {
 		c.cfg.Log.Error("filling a screen failed", "screen", s.ID, "error", err)
-		if text == "" {
+		if outcome = Failed; text == "" {
 			text = textTrouble
 		}
 	}
@@ -54,7 +54,7 @@ func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text
 	c.trail.answered(t.req.FlowToken, s.ID, t.choices, t.extras, c.cfg.Now())
 	return answer{
 		status: http.StatusOK, body: flow.Answer(t.req.Version, s.ID, data),
-		action: actionName(t.req.Action), screen: s.ID, outcome: outcome,
+		action: actionName(t.req.Action), screen: s.ID, from: c.known(t.req.Screen), outcome: outcome, none: p.none,
 	}
 }
 
@@ -66,8 +66,8 @@ type page struct {
 	limit  int
 	notice string // what the customer should know beside the data
 	// waiting is set when a list is empty because something above it was not chosen yet, nothing when a lost slot has no
-	// alternative.
-	waiting, nothing bool
+	// alternative, none when no time at all can be chosen where one should be.
+	waiting, nothing, none bool
 
 	choice desk.Choice
 	v      flow.Values
@@ -206,7 +206,7 @@ func (p *page) days(ctx context.Context) error {
 	if len(days) > 0 {
 		first, last = days[0], days[len(days)-1]
 	} else {
-		p.notice = p.c.noDays()
+		p.notice, p.none = p.c.noDays(), true
 	}
 	p.v.Texts[flow.MinDate], p.v.Texts[flow.MaxDate] = first.String(), last.String()
 	i := 0
@@ -236,7 +236,7 @@ func (p *page) slots(ctx context.Context) error {
 			return err
 		}
 		if len(days) == 0 {
-			p.notice = p.c.noDays()
+			p.notice, p.none = p.c.noDays(), true
 			return nil
 		}
 		day = days[0]
@@ -250,7 +250,7 @@ func (p *page) slots(ctx context.Context) error {
 		label = booking.LongLabel
 	}
 	if len(starts) == 0 && chosen {
-		p.notice = textNoTimes
+		p.notice, p.none = textNoTimes, true
 	}
 	p.list(starts, label)
 	return nil
@@ -320,7 +320,7 @@ func (p *page) alternatives(ctx context.Context) error {
 		p.add(flow.Slots, desk.SlotID(s), booking.LongLabel(s, p.c.desk.Zone()))
 	}
 	if len(starts) == 0 {
-		p.notice, p.nothing = p.c.noOther(), true
+		p.notice, p.nothing, p.none = p.c.noOther(), true, true
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -36,8 +37,25 @@ func seeds(t *testing.T) map[string][]byte {
 	return map[string][]byte{"seed": testdata(t, "seed.json"), "bare": bareSeed(t)}
 }
 
+// documented returns the Flow that docs/flow.md shows.
+func documented(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../docs/flow.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```json\n")
+	block, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/flow.md shows no Flow")
+	}
+	return []byte(block)
+}
+
 func TestSeedFlowBooks(t *testing.T) {
-	for name, data := range seeds(t) {
+	files := seeds(t)
+	files["docs"] = documented(t)
+	for name, data := range files {
 		t.Run(name, func(t *testing.T) {
 			c := twoDepartments()
 			c.flowJSON = data

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"slotd/internal/desk"
@@ -35,7 +36,7 @@ const (
 	statusBadSignature  = 432
 )
 
-// Config is what New needs; all fields are required but Ready, Now and Observe.
+// Config is what New needs; all fields are required but Ready, SignIn, Now and Observe.
 type Config struct {
 	Desk *desk.Desk
 	Flow *flow.Flow
@@ -48,8 +49,12 @@ type Config struct {
 	ScreenTTL time.Duration
 	// Ready says why requests cannot be answered well, nil when they can.
 	Ready func() error
-	Log   *slog.Logger
-	Now   func() time.Time
+	// SignIn takes the operator's browser that comes back from a provider, nil when nobody signs in.
+	SignIn http.Handler
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Observe is told of every answer of the Flow endpoint, by the goroutine that gave it: it must be quick.
+	Observe func(Observation)
 }
 
 // Server answers HTTP. Make it with New.
@@ -79,6 +84,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/flow", s.serveFlow)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.serveReady)
+	if s.cfg.SignIn != nil {
+		mux.Handle("/oauth/callback", s.cfg.SignIn)
+	}
 	return s.recovered(mux)
 }
 
@@ -95,9 +103,11 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 // recovered keeps the daemon alive should a request find a bug.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := s.cfg.Now()
 		defer func() {
 			if v := recover(); v != nil {
 				s.cfg.Log.Error("request panicked", "path", r.URL.Path, "stack", string(debug.Stack()))
+				s.observe(answer{outcome: Panicked}, s.cfg.Now().Sub(begun))
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		}()
@@ -117,8 +127,10 @@ func (s *Server) serveFlow(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
+	took := s.cfg.Now().Sub(begun)
+	s.observe(a, took)
 	s.cfg.Log.Log(ctx, a.level(), "flow", "status", a.status, "action", a.action, "screen", a.screen,
-		"outcome", a.outcome, "took", s.cfg.Now().Sub(begun))
+		"outcome", string(a.outcome), "took_ms", float64(took.Microseconds())/1000)
 }
 
 // answer is what goes back over HTTP, and what the log may know of it.
@@ -127,8 +139,12 @@ type answer struct {
 	body    []byte
 	allow   string
 	action  string // from a closed set
-	screen  string // of the Flow, or empty
-	outcome string
+	screen  string // that is shown; of the Flow, or empty
+	outcome Outcome
+	from    string // the screen that the request came from; of the Flow, or empty
+	steps   []Made
+	client  string // a code that the phone reported
+	none    bool   // the screen has no time to choose
 }
 
 func (a answer) level() slog.Level {
@@ -141,42 +157,42 @@ func (a answer) level() slog.Level {
 	return slog.LevelInfo
 }
 
-func refuse(status int, outcome string) answer {
+func refuse(status int, outcome Outcome) answer {
 	return answer{status: status, outcome: outcome}
 }
 
 // answer opens a request and answers it. Everything up to the key ring costs little, as anyone can ask for it.
 func (s *Server) answer(ctx context.Context, r *http.Request) answer {
 	if r.Method != http.MethodPost {
-		a := refuse(http.StatusMethodNotAllowed, "not a POST")
+		a := refuse(http.StatusMethodNotAllowed, NotPost)
 		a.allow = http.MethodPost
 		return a
 	}
 	if r.ContentLength > MaxBody {
-		return refuse(http.StatusRequestEntityTooLarge, "body too large")
+		return refuse(http.StatusRequestEntityTooLarge, BodyTooLarge)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
 	if err != nil {
-		return refuse(http.StatusBadRequest, "body unreadable")
+		return refuse(http.StatusBadRequest, BodyUnreadable)
 	}
 	if len(body) > MaxBody {
-		return refuse(http.StatusRequestEntityTooLarge, "body too large")
+		return refuse(http.StatusRequestEntityTooLarge, BodyTooLarge)
 	}
 	if !flow.Verify(s.cfg.AppSecrets, r.Header.Get("X-Hub-Signature-256"), body) {
-		return refuse(statusBadSignature, "bad signature")
+		return refuse(statusBadSignature, BadSignature)
 	}
 	plain, reply, err := s.cfg.Keys.Open(ctx, body)
 	switch {
 	case errors.Is(err, flow.ErrUndecryptable):
-		return refuse(statusUndecryptable, "no key fits")
+		return refuse(statusUndecryptable, NoKey)
 	case errors.Is(err, flow.ErrBusy):
-		return refuse(http.StatusServiceUnavailable, "too busy to decrypt")
+		return refuse(http.StatusServiceUnavailable, TooBusy)
 	case err != nil:
-		return refuse(http.StatusBadRequest, "malformed envelope")
+		return refuse(http.StatusBadRequest, MalformedEnvelope)
 	}
 	req, err := flow.ParseRequest(plain)
 	if err != nil {
-		return refuse(http.StatusBadRequest, "malformed request")
+		return refuse(http.StatusBadRequest, MalformedRequest)
 	}
 	a := s.dispatch(ctx, req)
 	if a.body != nil {
@@ -188,11 +204,16 @@ func (s *Server) answer(ctx context.Context, r *http.Request) answer {
 // dispatch answers a decrypted request. An error report reuses the names of actions, so it is asked for first.
 func (s *Server) dispatch(ctx context.Context, req flow.Request) answer {
 	if req.Action == flow.ActionPing {
-		return answer{status: http.StatusOK, body: flow.Ping(), action: "ping", outcome: "pong"}
+		return answer{status: http.StatusOK, body: flow.Ping(), action: actionPing, outcome: Pong}
 	}
 	if code, _, ok := req.ClientError(); ok {
-		s.cfg.Log.Warn("the phone refused an answer", "code", closedCode(code), "screen", s.talk.known(req.Screen))
-		return answer{status: http.StatusOK, body: flow.Acknowledge(), action: "error", outcome: "client error"}
+		a := answer{
+			status: http.StatusOK, body: flow.Acknowledge(), action: actionError, outcome: Reported,
+			from: s.talk.known(req.Screen), client: closedCode(code),
+		}
+		a.steps = []Made{{StepClientError, a.from}}
+		s.cfg.Log.Warn("the phone refused an answer", "code", a.client, "screen", a.from)
+		return a
 	}
 	if req.FlowTokenSignature != "" {
 		err := flow.VerifyToken(s.cfg.AppSecrets, req.FlowTokenSignature, req.FlowToken)
@@ -200,21 +221,27 @@ func (s *Server) dispatch(ctx context.Context, req flow.Request) answer {
 			s.cfg.Log.Warn("the flow token's signature does not fit", "error", err)
 		}
 		if err != nil && !errors.Is(err, flow.ErrNoTokenClaim) {
-			return s.talk.closed(req, "token signature")
+			return s.talk.closed(req, TokenSignature)
 		}
 	}
 	return s.talk.answer(ctx, req)
 }
 
-// The error codes that clients are known to report, so that the log and metrics have a closed set of them.
-var clientErrors = map[string]bool{
-	"payload-schema-error": true, "components-validation-error": true, "invalid-screen-transition": true,
-	"response-decryption-error": true, "invalid-response-format": true, "timeout_error": true,
+// otherError stands for all codes that are not known.
+const otherError = "other"
+
+// ClientErrors returns the error codes that clients are known to report and one for all others, so that the log and
+// metrics have a closed set of them.
+func ClientErrors() []string {
+	return []string{
+		"payload-schema-error", "components-validation-error", "invalid-screen-transition", "response-decryption-error",
+		"invalid-response-format", "timeout_error", otherError,
+	}
 }
 
 func closedCode(code string) string {
-	if clientErrors[code] {
+	if slices.Contains(ClientErrors(), code) {
 		return code
 	}
-	return "other"
+	return otherError
 }

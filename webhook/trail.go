@@ -27,6 +27,7 @@ type steps struct {
 	token   string
 	at      time.Time
 	screens map[string]step
+	made    chooses
 }
 
 type step struct {
@@ -71,6 +72,20 @@ func (t *trail) shown(token, screen string) (map[flow.Name]string, map[string]st
 		return nil, nil, false
 	}
 	return maps.Clone(s.choices), maps.Clone(s.extras), true
+}
+
+// first returns what of did the token was not known to have chosen since it was opened, and remembers it.
+func (t *trail) first(token string, did chooses) chooses {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.steps[token]
+	if e == nil {
+		return did
+	}
+	s := e.Value.(*steps)
+	did &^= s.made
+	s.made |= did
+	return did
 }
 
 // older reports whether the token is remembered and was last answered longer than ttl ago.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slotd/internal/daemon"
+	"slotd/webhook"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -21,11 +22,16 @@ in one run. It talks to nobody. Exit code 0: all is well; 2: something must be m
 			if err != nil {
 				return err
 			}
-			_, flowErr := daemon.LoadFlow(cfg)
+			f, flowErr := daemon.LoadFlow(cfg)
+			if flowErr == nil {
+				flowErr = webhook.CheckFlow(f)
+			}
 			secretErr := cfg.CheckSecrets()
 			var keyErr error
 			if secretErr == nil {
 				_, keyErr = daemon.LoadKeys(cfg)
+				_, tokenErr := daemon.LoadTokenKeys(cfg)
+				keyErr = errors.Join(keyErr, tokenErr)
 			}
 			if err := errors.Join(flowErr, secretErr, keyErr); err != nil {
 				return usageError{err}

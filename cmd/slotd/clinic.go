@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -40,6 +41,9 @@ const clinicConfig = `
 [server]
 listen = "127.0.0.1:0"
 admin = "127.0.0.1:0"
+
+[store]
+token_key_file = "secrets/token_key"
 
 [whatsapp]
 app_secret_file = "secrets/app_secret"
@@ -219,7 +223,7 @@ func (d *demo) configure(ctx context.Context, dir string) (*config.Config, error
 	if err := createStore(ctx, cfg.Store.Path); err != nil {
 		return nil, err
 	}
-	if err := createKey(keyFile(cfg)); err != nil {
+	if err := errors.Join(createKey(keyFile(cfg)), createTokenKey(tokenKeyFile(cfg))); err != nil {
 		return nil, err
 	}
 	public, err := os.ReadFile(keyFile(cfg) + ".pub")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"slotd/internal/account"
 	"slotd/internal/config"
 	"slotd/internal/flow"
 	"slotd/store"
@@ -24,8 +25,9 @@ import (
 func (a *app) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init",
-		Short: "Write a commented config, a database and an RSA key pair",
-		Long: `Init writes the configuration file that --config names, and the database and the private key that it names.
+		Short: "Write a commented config, a database and the keys",
+		Long: `Init writes the configuration file that --config names, and the database, the private key
+and the token key that it names.
 What exists is kept and never overwritten; so with a config of your own, init makes what is still missing.`,
 		Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,10 +65,15 @@ func (a *app) initialize(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+	if path := tokenKeyFile(cfg); path != "" {
+		if err := report("token key", path, createTokenKey(path)); err != nil {
+			return err
+		}
+	}
 	if made == 0 {
 		return errors.New("everything exists already; nothing was written")
 	}
-	_, err = fmt.Fprintf(out, "\nNext: edit %s, put the app secret where it says, then run 'slotd check' and 'slotd serve'.\n",
+	_, err = fmt.Fprintf(out, "\nNext: edit %s, put the app secret where it says, run 'slotd connect' for each account,\nthen 'slotd check' and 'slotd serve'.\n",
 		a.configPath)
 	return err
 }
@@ -77,6 +84,29 @@ func keyFile(cfg *config.Config) string {
 		return ""
 	}
 	return cfg.WhatsApp.PrivateKeys[0].File
+}
+
+// tokenKeyFile returns the file of the newest token key, "" when the config takes it from elsewhere.
+func tokenKeyFile(cfg *config.Config) string {
+	if len(cfg.Store.TokenKeys) == 0 {
+		return ""
+	}
+	return cfg.Store.TokenKeys[0].File
+}
+
+// createTokenKey makes the key that seals the accounts' tokens.
+func createTokenKey(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return os.ErrExist
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	text, err := account.NewKey(time.Now())
+	if err != nil {
+		return err
+	}
+	return writeNew(path, text, 0o600)
 }
 
 // createStore makes the database. Its file appears only once the store's first record is in it.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +20,9 @@ const mainVariable = "SLOTD_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(mainVariable) == "1" {
+		if os.Getenv("LISTEN_FDS") != "" { // systemd sets this between fork and exec, which Go cannot
+			_ = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
+		}
 		main()
 	}
 	os.Exit(m.Run())
@@ -80,13 +84,16 @@ type process struct {
 	exited chan struct{}
 }
 
-// serve starts slotd serve in dir and waits until it says where it serves.
-func serve(t *testing.T, dir string) *process {
+// serve starts slotd serve in dir and waits until it says where it serves. setup may change the command before.
+func serve(t *testing.T, dir string, setup ...func(*exec.Cmd)) *process {
 	t.Helper()
 	log := &lineBuffer{mark: `"msg":"serving"`, lines: make(chan []byte, 1)}
 	p := &process{t: t, log: log, exited: make(chan struct{})}
 	p.cmd = command(t.Context(), dir, "serve", "--config", "slotd.toml")
 	p.cmd.Stderr = p.log
+	for _, change := range setup {
+		change(p.cmd)
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

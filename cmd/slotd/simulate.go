@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"slotd/internal/calendar"
 	"slotd/internal/emulator/whatsapp"
 	"slotd/internal/flow"
 )
@@ -65,14 +66,34 @@ type target struct {
 }
 
 func (a *app) simulate(cmd *cobra.Command, s *simulation, url string) error {
+	if err := s.check(cmd); err != nil {
+		return usageError{err}
+	}
 	t, err := a.target(s, url)
 	if err != nil {
 		return err
 	}
-	if s.load > 0 {
+	if cmd.Flags().Changed("load") {
 		return a.measure(cmd.Context(), cmd.OutOrStdout(), s, t)
 	}
 	return a.walk(cmd.Context(), cmd.OutOrStdout(), s, t)
+}
+
+// check refuses flags that cannot mean what they say. Whoever names a doctor, a day or a time wants that one and no other.
+func (s *simulation) check(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("load") && s.load < 1 {
+		return errors.New("--load is the number of phones: at least 1")
+	}
+	if s.duration <= 0 {
+		return errors.New("--duration must be longer than nothing, such as 10s")
+	}
+	if s.plan.Date != "" {
+		if _, err := calendar.ParseDate(s.plan.Date); err != nil {
+			return fmt.Errorf("--date: %w", err)
+		}
+	}
+	s.plan.Strict = s.plan.Department+s.plan.Service+s.plan.Resource+s.plan.Date+s.plan.Slot != ""
+	return nil
 }
 
 // target collects keys, secret and Flow from the flags and, where they are silent, from the config.
@@ -164,12 +185,23 @@ func (a *app) walk(ctx context.Context, out io.Writer, s *simulation, t *target)
 			"outcome": result.Outcome, "params": result.Params, "message": result.Message, "token": token,
 		})
 	} else {
-		_, err = fmt.Fprintf(out, "%s %s %v\n", result.Outcome, result.Message, result.Params["reference"])
+		_, err = fmt.Fprintln(out, said(result))
 	}
 	if err == nil && result.Outcome != whatsapp.Success {
 		err = errors.New("the Flow did not end in a booking")
 	}
 	return err
+}
+
+// said is the end of a walk in a line.
+func said(r whatsapp.Result) string {
+	words := []string{string(r.Outcome)}
+	for _, text := range []any{r.Params["summary"], r.Params["reference"], r.Message} {
+		if s, ok := text.(string); ok && s != "" {
+			words = append(words, s)
+		}
+	}
+	return strings.Join(words, "  ")
 }
 
 // measure loads the endpoint and prints what it saw.
@@ -185,7 +217,8 @@ func (a *app) measure(ctx context.Context, out io.Writer, s *simulation, t *targ
 		return printJSON(out, r)
 	}
 	_, err = fmt.Fprintf(out, "%d phones: %d requests in %s, %.0f/s; p50 %s, p90 %s, p99 %s, max %s\n",
-		s.load, r.Count, r.Elapsed.Round(time.Millisecond), float64(r.Count)/r.Elapsed.Seconds(), r.P50, r.P90, r.P99, r.Max)
+		s.load, r.Count, r.Elapsed.Round(time.Millisecond), float64(r.Count)/r.Elapsed.Seconds(),
+		tenths(r.P50), tenths(r.P90), tenths(r.P99), tenths(r.Max))
 	kinds := make([]string, 0, len(r.Errors))
 	for kind, n := range r.Errors {
 		kinds = append(kinds, fmt.Sprintf("%d × %s", n, kind))
@@ -196,6 +229,9 @@ func (a *app) measure(ctx context.Context, out io.Writer, s *simulation, t *targ
 	}
 	return err
 }
+
+// tenths rounds to what can be read.
+func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
 
 func randomToken() string {
 	var b [16]byte

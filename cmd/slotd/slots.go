@@ -51,7 +51,12 @@ func (a *app) slotsCommand() *cobra.Command {
 func printSlots(cmd *cobra.Command, s admin.Slots) error {
 	out := cmd.OutOrStdout()
 	_, err := fmt.Fprintf(out, "%s at %s, times in %s\n", s.Choice.Service, s.Choice.Resource, s.Zone)
+	found := false
 	for _, d := range s.Days {
+		if len(d.Slots) == 0 {
+			continue
+		}
+		found = true
 		times := make([]string, len(d.Slots))
 		for i, slot := range d.Slots {
 			times[i] = slot
@@ -63,8 +68,8 @@ func printSlots(cmd *cobra.Command, s admin.Slots) error {
 			return err
 		}
 	}
-	if err == nil && len(s.Days) == 0 {
-		_, err = fmt.Fprintln(out, "No free slot within the horizon. 'slotd status' says whether all calendars are known.")
+	if err == nil && !found {
+		_, err = fmt.Fprintln(out, "No free slot then, or within the horizon. 'slotd status' says whether all calendars are known.")
 	}
 	return err
 }

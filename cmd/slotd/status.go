@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slotd/internal/admin"
+	"slotd/internal/config"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -21,7 +22,13 @@ func (a *app) statusCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load()
 			if err != nil {
-				return err
+				// The daemon goes on with an older version of the file, and says so.
+				server, serverErr := config.LoadServer(a.configPath)
+				if serverErr != nil {
+					return err
+				}
+				cfg = &config.Config{Path: a.configPath, Server: server}
+				cmd.PrintErrln(err)
 			}
 			var s admin.Status
 			if err := ask(cmd.Context(), cfg, "/api/status", nil, &s); err != nil {
@@ -62,7 +69,11 @@ func printStatus(out io.Writer, s admin.Status) error {
 		if c.Error != "" {
 			state += ": " + c.Error
 		}
-		p("%s\t%s\t%d\t%s\t%s\n", c.ID, confirmed, c.Events, until, state)
+		name := string(c.ID)
+		if c.Label != "" && c.Label != name {
+			name += " (" + c.Label + ")" // as metrics name it
+		}
+		p("%s\t%s\t%d\t%s\t%s\n", name, confirmed, c.Events, until, state)
 	}
 	p("\nACCOUNT\tPROVIDER\tSTATE\n")
 	for _, acc := range s.Accounts {
@@ -77,6 +88,7 @@ func printStatus(out io.Writer, s admin.Status) error {
 		p(", the oldest for %s", s.Now.Sub(*s.Outbox.Oldest).Round(time.Second))
 	}
 	p("\n")
+	printGround(p, s)
 	if len(s.Problems) == 0 {
 		p("All is well.\n")
 	}
@@ -84,4 +96,31 @@ func printStatus(out io.Writer, s admin.Status) error {
 		p("! %s\n", problem)
 	}
 	return w.Flush()
+}
+
+// printGround prints what slotd stands on: disk, clock and copies.
+func printGround(p func(string, ...any), s admin.Status) {
+	p("Database: %d kB", s.Storage.Size>>10)
+	if s.Storage.Total > 0 {
+		p(", %d MB free of %d MB", s.Storage.Free>>20, s.Storage.Total>>20)
+	}
+	p("\n")
+	for _, c := range s.Clocks {
+		if ahead := c.Ahead().Round(time.Second); ahead != 0 {
+			p("Clock: %s ahead of %s\n", ahead, c.Host)
+		}
+	}
+	b := s.Backup
+	if b == nil {
+		p("Backup: none scheduled\n")
+		return
+	}
+	last := "none yet"
+	if b.Last != nil {
+		last = fmt.Sprintf("the last at %s, %d kB, %d kept", b.Last.Format(time.RFC3339), b.Size>>10, b.Copies)
+	}
+	p("Backup: %s; the next at %s in %s\n", last, b.Next.Format(time.RFC3339), b.Directory)
+	if b.Failed != nil {
+		p("Backup: the last try failed at %s: %s\n", b.Failed.Format(time.RFC3339), b.Error)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -35,6 +36,9 @@ const worldConfig = `
 listen = "127.0.0.1:0"
 admin = "unix:admin.sock"
 
+[store]
+token_key_file = "secrets/token_key"
+
 [whatsapp]
 app_secret_file = "secrets/app_secret"
 private_key_files = ["secrets/flow_key.pem"]
@@ -58,6 +62,7 @@ refresh_token_file = "secrets/google_refresh_token"
 api_url = "%[2]s/calendar/v3/"
 auth_url = "%[2]s/o/oauth2/v2/auth"
 token_url = "%[2]s/token"
+revoke_url = "%[2]s/revoke"
 
 [[account]]
 name = "outlook"
@@ -105,6 +110,7 @@ type world struct {
 	zone   *time.Location
 	day    time.Time // a day on which the tests book
 	daemon *process
+	setup  func(*exec.Cmd) // of each daemon; may be nil
 
 	mu      sync.Mutex
 	secrets []string // grows with the tokens that are made up
@@ -191,7 +197,11 @@ func (w *world) run(args ...string) outcome {
 // start serves, and returns once both calendars are mirrored.
 func (w *world) start() {
 	w.Helper()
-	w.daemon = serve(w.T, w.dir)
+	var setup []func(*exec.Cmd)
+	if w.setup != nil {
+		setup = append(setup, w.setup)
+	}
+	w.daemon = serve(w.T, w.dir, setup...)
 	w.Cleanup(func() {
 		if w.Failed() {
 			w.Logf("the daemon's log:\n%s", w.daemon.log)

@@ -4,6 +4,8 @@
 //     context allows;
 //   - a refresh token that the provider rotated is saved before the access token that came with it is used, so that a
 //     crash loses neither;
+//   - what is saved is sealed (filippo.io/age); without a key nothing is saved, and a rotated token lives as long as the
+//     process;
 //   - the bearer token is sent to the provider's API host and nowhere else;
 //   - once the provider has said that the account needs a person, it is left alone until something changed;
 //   - no token, secret or provider reply appears in an error.
@@ -18,6 +20,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -28,10 +31,11 @@ const (
 	Outlook = "outlook"
 
 	GrantRefreshToken      = "refresh_token"
-	GrantClientCredentials = "client_credentials"
+	GrantClientCredentials = "client_credentials" // Outlook: an application with its own permission
+	GrantServiceAccount    = "service_account"    // Google: a service account's key
 )
 
-// Tokens is where an account's document is kept. The bytes hold a refresh token: whoever stores them keeps them secret.
+// Tokens is where an account's document is kept, sealed.
 type Tokens interface {
 	// LoadToken returns what SaveToken last stored for the account, nil when there is nothing.
 	LoadToken(ctx context.Context, account string) ([]byte, error)
@@ -43,21 +47,31 @@ type Tokens interface {
 type Config struct {
 	Name     string
 	Provider string // Google or Outlook
-	Grant    string // GrantRefreshToken ("" means it) or GrantClientCredentials
+	Grant    string // GrantRefreshToken ("" means it), GrantClientCredentials or GrantServiceAccount
 	ClientID string
 	// ClientSecret and RefreshToken read the configured secret each time it is needed. Either may be nil: a public client
 	// has no secret, and an account that was connected interactively has its refresh token in Tokens.
 	ClientSecret, RefreshToken func() ([]byte, error)
 	// RefreshTokenFrom tells people where the configured refresh token comes from, such as "file /etc/slotd/token".
 	RefreshTokenFrom string
-	// TokenURL, AuthURL and APIURL are absolute. AuthURL is only needed for connecting.
-	TokenURL, AuthURL, APIURL string
+	// ServiceAccount reads the JSON key of a service account, and Subject is the person for whom it acts, "" for itself.
+	ServiceAccount func() ([]byte, error)
+	Subject        string
+	// TokenURL, AuthURL and APIURL are absolute. AuthURL is only needed for connecting, DeviceURL for connecting by a code
+	// to type, and RevokeURL for taking a grant back; it is "" where the provider cannot.
+	TokenURL, AuthURL, APIURL, DeviceURL, RevokeURL string
 	// Scopes are asked for when connecting, and by the client_credentials grant; the latter asks for all that was granted
 	// to the application when there are none.
 	Scopes []string
 	// HTTP carries the requests; nil means a plain client. Its Timeout, when set, replaces the default of 30 seconds.
 	HTTP   *http.Client
 	Tokens Tokens
+	// Keys reads the keys that seal what Tokens keeps, each time that they are needed; nil when there are none. Then no
+	// token is stored: a sign-in is refused, and what a provider rotates is kept until the process ends.
+	Keys func() (*Keys, error)
+	// Changed is told when the account begins to work, to fail or to need a person, and when it needs something else of
+	// one; nil: nobody is. It must not call the account.
+	Changed func(Status)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -100,11 +114,13 @@ type Account struct {
 	status  Status
 	flight  *flight
 	closed  bool
+	lacking bool // the API said that the access token lacks a scope; the next refresh sees to it
 
 	// slot guards what follows and the order of saves. A channel, because it is held across the network: who waits for it
 	// can give up.
 	slot    chan struct{}
 	unsaved *saved
+	kept    *document // a rotated token where there is no key to seal it with
 	refusal refusal
 }
 
@@ -122,11 +138,11 @@ func New(cfg Config) (*Account, error) {
 	}
 	switch {
 	case err != nil:
-	case cfg.Name == "" || cfg.ClientID == "" || cfg.Tokens == nil:
+	case cfg.Name == "" || cfg.Tokens == nil || cfg.ClientID == "" && cfg.Grant != GrantServiceAccount:
 		err = errors.New("name, client id and token store are required")
 	case cfg.Provider != Google && cfg.Provider != Outlook:
 		err = fmt.Errorf("unknown provider %q", cfg.Provider)
-	case cfg.Grant != "" && cfg.Grant != GrantRefreshToken && cfg.Grant != GrantClientCredentials:
+	case !slices.Contains([]string{"", GrantRefreshToken, GrantClientCredentials, GrantServiceAccount}, cfg.Grant):
 		err = fmt.Errorf("unknown grant %q", cfg.Grant)
 	}
 	if err != nil {
@@ -178,27 +194,4 @@ func (a *Account) Close() {
 	if f != nil {
 		<-f.done
 	}
-}
-
-// Adopt saves a refresh token that a person has just obtained. It wins over the configured one until that changes, and
-// ends a wait for a person at the next request.
-func (a *Account) Adopt(ctx context.Context, refreshToken string) error {
-	select {
-	case a.slot <- struct{}{}:
-		defer func() { <-a.slot }()
-	case <-ctx.Done():
-		return fmt.Errorf("account %q: wait for a refresh: %w", a.cfg.Name, ctx.Err())
-	}
-	doc := document{RefreshToken: refreshToken}
-	if configured, err := readSecret(a.cfg.RefreshToken); err == nil && len(configured) > 0 {
-		doc.Configured = fingerprint(configured)
-	}
-	if err := a.save(ctx, doc); err != nil {
-		return err
-	}
-	a.unsaved = nil
-	a.mu.Lock()
-	a.current = access{}
-	a.mu.Unlock()
-	return nil
 }

@@ -154,8 +154,8 @@ func TestHangingTokenServerIsGivenUp(t *testing.T) {
 
 func TestTerminalAnswersNeedAPerson(t *testing.T) {
 	for code, mend := range map[string]string{
-		"invalid_grant":        "sign in again and put the new refresh token into file token",
-		"interaction_required": "sign in again and put the new refresh token into file token",
+		"invalid_grant":        `run "slotd connect outlook clinic", or put a new refresh token into file token`,
+		"interaction_required": `run "slotd connect outlook clinic", or put a new refresh token into file token`,
 		"invalid_client":       "check client_id and the client secret",
 		"unauthorized_client":  "check client_id and the client secret",
 	} {
@@ -226,11 +226,11 @@ func TestStoredTokenWinsUntilTheConfiguredOneChanges(t *testing.T) {
 
 func TestAdoptedTokenEndsTheWait(t *testing.T) {
 	p, tokens := newProvider(), &memory{}
-	a := newAccount(t, p, tokens, func(c *Config) { c.RefreshToken = nil })
-	if err := get(a, apiURL); !NeedsPerson(err) || !strings.Contains(err.Error(), "put the new refresh token") {
+	a := newAccount(t, p, tokens, func(c *Config) { c.RefreshToken, c.RefreshTokenFrom = nil, "" })
+	if err := get(a, apiURL); !NeedsPerson(err) || !strings.HasSuffix(err.Error(), `: run "slotd connect outlook clinic"`) {
 		t.Fatalf("without a token: %v", err)
 	}
-	if err := a.Adopt(t.Context(), "refresh-0"); err != nil {
+	if err := a.Adopt(t.Context(), Grant{RefreshToken: "refresh-0"}, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := get(a, apiURL); err != nil {

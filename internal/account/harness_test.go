@@ -27,7 +27,9 @@ type provider struct {
 	apiCalls []string      // Authorization headers
 	apiCode  int
 	location string // where the API redirects to
-	label    string // Content-Type of the token endpoint, when it is not the right one
+	// challenge is the API's WWW-Authenticate header.
+	challenge string
+	label     string // Content-Type of the token endpoint, when it is not the right one
 }
 
 func newProvider() *provider {
@@ -74,6 +76,9 @@ func (p *provider) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if p.location != "" {
 		w.Header().Set("Location", p.location)
 	}
+	if p.challenge != "" {
+		w.Header().Set("WWW-Authenticate", p.challenge)
+	}
 	w.WriteHeader(p.apiCode)
 }
 
@@ -118,9 +123,7 @@ func (m *memory) SaveToken(_ context.Context, account string, token []byte) erro
 		return m.fail
 	}
 	if m.onSave != nil {
-		var doc document
-		json.Unmarshal(token, &doc)
-		m.onSave(doc)
+		m.onSave(opened(token))
 	}
 	if m.docs == nil {
 		m.docs = map[string][]byte{}
@@ -131,9 +134,31 @@ func (m *memory) SaveToken(_ context.Context, account string, token []byte) erro
 
 func (m *memory) refreshToken() string {
 	data, _ := m.LoadToken(context.Background(), "clinic")
-	var doc document
+	return opened(data).RefreshToken
+}
+
+// keyOne and keyTwo are token keys; a test's account has the first.
+var keyOne, keyTwo = newKey(), newKey()
+
+func newKey() []byte {
+	key, err := NewKey(time.Unix(1_800_000_000, 0))
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func keys(texts ...[]byte) func() (*Keys, error) {
+	return func() (*Keys, error) { return ParseKeys(texts...) }
+}
+
+// opened returns a stored document, whichever of the tests' keys sealed it.
+func opened(data []byte) (doc document) {
+	if ring, err := ParseKeys(keyOne, keyTwo); err == nil && isSealed(data) {
+		data, _, _ = ring.open(data)
+	}
 	json.Unmarshal(data, &doc)
-	return doc.RefreshToken
+	return doc
 }
 
 func constant(s string) func() ([]byte, error) {
@@ -145,7 +170,7 @@ func newAccount(t *testing.T, p *provider, tokens Tokens, change func(*Config)) 
 	t.Helper()
 	cfg := Config{Name: "clinic", Provider: Outlook, ClientID: "client", ClientSecret: constant("hush"),
 		RefreshToken: constant("refresh-0"), RefreshTokenFrom: "file token", TokenURL: "https://login.example/token",
-		APIURL: "https://graph.example/v1.0", HTTP: &http.Client{Transport: p}, Tokens: tokens}
+		APIURL: "https://graph.example/v1.0", HTTP: &http.Client{Transport: p}, Tokens: tokens, Keys: keys(keyOne)}
 	if change != nil {
 		change(&cfg)
 	}

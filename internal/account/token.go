@@ -5,9 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -22,14 +21,6 @@ const (
 	// refusalTime is how long the token endpoint is left alone after it said that a person is needed.
 	refusalTime = 15 * time.Minute
 )
-
-// document is what Tokens keeps of an account.
-type document struct {
-	RefreshToken string `json:"refresh_token"`
-	// Configured is the fingerprint of the configured refresh token at the time of saving. While it is the same, the
-	// document is the newer of the two.
-	Configured string `json:"configured,omitempty"`
-}
 
 // saved is a rotated refresh token that could not be saved yet, and the access token that came with it.
 type saved struct {
@@ -49,6 +40,8 @@ type credentials struct {
 	clientSecret string
 	refreshToken string
 	configured   string // fingerprint of the configured refresh token, "" without one
+	doc          document
+	stale        bool // doc is to be sealed anew
 }
 
 // flight is a refresh that is under way; all who need a token wait for it.
@@ -93,16 +86,17 @@ func (a *Account) fly(f *flight) {
 	a.slot <- struct{}{} // Adopt holds it only while it saves
 	token, err := a.refresh(ctx)
 	a.mu.Lock()
-	a.settle(token, err)
+	changed := a.settle(token, err)
 	a.flight = nil
 	a.mu.Unlock()
+	a.tell(changed)
 	<-a.slot
 	f.token, f.err = token.token, err
 	close(f.done)
 }
 
-// settle records the outcome of a refresh.
-func (a *Account) settle(token access, err error) {
+// settle records the outcome of a refresh, and returns the status when its state or its mend is another than before.
+func (a *Account) settle(token access, err error) *Status {
 	next := Status{State: StateOK, Expiry: token.expiry}
 	if err != nil {
 		next = Status{State: StateUnknown, Reason: err.Error()}
@@ -114,7 +108,19 @@ func (a *Account) settle(token access, err error) {
 	if next.State != a.status.State || next.Since.IsZero() {
 		next.Since = a.cfg.Now()
 	}
+	before := a.status
 	a.status, a.current = next, token
+	if next.State == before.State && (next.State != StateNeedsPerson || next.Reason == before.Reason) {
+		return nil
+	}
+	return &next
+}
+
+// tell reports a change to who wants to know. Called with the slot taken, so that changes arrive in order.
+func (a *Account) tell(changed *Status) {
+	if changed != nil && a.cfg.Changed != nil {
+		a.cfg.Changed(*changed)
+	}
 }
 
 // drop forgets an access token that the API refused, unless it has been replaced meanwhile.
@@ -124,6 +130,23 @@ func (a *Account) drop(token string) {
 	if a.current.token == token {
 		a.current = access{}
 	}
+}
+
+// lacks forgets an access token of which the API said that it lacks a scope.
+func (a *Account) lacks(token string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.current.token == token {
+		a.current, a.lacking = access{}, true
+	}
+}
+
+func (a *Account) tookLacking() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	was := a.lacking
+	a.lacking = false
+	return was
 }
 
 // refresh gets an access token. A rotated refresh token is on disk when it returns without an error.
@@ -138,7 +161,11 @@ func (a *Account) refresh(ctx context.Context) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	id := fingerprint([]byte(cred.clientSecret + "\x00" + cred.refreshToken))
+	id := cred.fingerprint()
+	if a.tookLacking() { // no waiting mends it, so only other credentials end it
+		a.refusal = refusal{credentials: id, until: a.cfg.Now().AddDate(100, 0, 0), err: &Error{Account: a.cfg.Name,
+			Problem: "the provider says that the sign-in lacks a scope", Mend: a.mendGrant()}}
+	}
 	if a.refusal.credentials == id && a.cfg.Now().Before(a.refusal.until) {
 		return access{}, a.refusal.err
 	}
@@ -146,16 +173,57 @@ func (a *Account) refresh(ctx context.Context) (access, error) {
 	if err != nil {
 		failed := a.exchangeError(err)
 		if failed.Mend != "" {
-			a.refusal = refusal{credentials: id, until: a.cfg.Now().Add(refusalTime), err: failed}
+			a.refuse(cred, failed)
 		}
 		return access{}, failed
 	}
-	token := a.access(tok)
-	if tok.RefreshToken == "" || tok.RefreshToken == cred.refreshToken || a.cfg.Grant == GrantClientCredentials {
-		return token, nil
+	return a.accept(ctx, cred, tok)
+}
+
+// accept takes what an exchange brought: a rotated token is saved, and scopes that were lost stop the account.
+func (a *Account) accept(ctx context.Context, cred credentials, tok *oauth2.Token) (access, error) {
+	token, doc := a.access(tok), cred.doc
+	rotated := tok.RefreshToken != "" && tok.RefreshToken != cred.refreshToken && !a.withoutPerson()
+	if rotated {
+		doc.RefreshToken, doc.Configured = tok.RefreshToken, cred.configured
+		cred.refreshToken = tok.RefreshToken
 	}
-	a.unsaved = &saved{doc: document{RefreshToken: tok.RefreshToken, Configured: cred.configured}, token: token}
-	return a.saveRotated(ctx)
+	switch {
+	case rotated && a.cfg.Keys == nil:
+		a.kept = &doc // in memory only: nothing is written that is not sealed
+	case rotated:
+		a.unsaved = &saved{doc: doc, token: token}
+		var err error
+		if token, err = a.saveRotated(ctx); err != nil {
+			return access{}, err
+		}
+	case cred.stale:
+		if err := a.save(ctx, doc); err != nil {
+			return access{}, err
+		}
+	}
+	granted, _ := tok.Extra("scope").(string)
+	if lost := missingScopes(doc.Scopes, granted); len(lost) > 0 {
+		err := &Error{Account: a.cfg.Name, Problem: "the provider no longer grants " + strings.Join(lost, " and "),
+			Mend: a.runConnect()}
+		a.refuse(cred, err)
+		return access{}, err
+	}
+	return token, nil
+}
+
+// refuse remembers that these credentials need a person.
+func (a *Account) refuse(cred credentials, err *Error) {
+	a.refusal = refusal{credentials: cred.fingerprint(), until: a.cfg.Now().Add(refusalTime), err: err}
+}
+
+func (c credentials) fingerprint() string {
+	return fingerprint([]byte(c.clientSecret + "\x00" + c.refreshToken))
+}
+
+// withoutPerson reports whether the account's grant knows no refresh tokens.
+func (a *Account) withoutPerson() bool {
+	return a.cfg.Grant == GrantClientCredentials || a.cfg.Grant == GrantServiceAccount
 }
 
 // saveRotated saves the rotated refresh token and then gives out the access token that came with it. While that fails
@@ -169,20 +237,17 @@ func (a *Account) saveRotated(ctx context.Context) (access, error) {
 	return token, nil
 }
 
-func (a *Account) save(ctx context.Context, doc document) error {
-	data, err := json.Marshal(doc)
-	if err == nil {
-		err = a.cfg.Tokens.SaveToken(ctx, a.cfg.Name, data)
-	}
-	if err != nil {
-		return &Error{Account: a.cfg.Name, Problem: "save the new refresh token: " + err.Error(), Err: err}
-	}
-	return nil
-}
-
 // credentials reads what the next exchange presents: the stored refresh token, unless the configured one is newer.
 func (a *Account) credentials(ctx context.Context) (credentials, error) {
 	var cred credentials
+	if a.cfg.Grant == GrantServiceAccount {
+		key, err := readSecret(a.cfg.ServiceAccount)
+		if err != nil {
+			return cred, a.unreadable("service account's key", err)
+		}
+		cred.clientSecret = string(key)
+		return cred, nil
+	}
 	secret, err := readSecret(a.cfg.ClientSecret)
 	if err != nil {
 		return cred, a.unreadable("client secret", err)
@@ -191,41 +256,34 @@ func (a *Account) credentials(ctx context.Context) (credentials, error) {
 	if a.cfg.Grant == GrantClientCredentials {
 		return cred, nil
 	}
-	doc, err := a.load(ctx)
+	return cred, a.refreshToken(ctx, &cred)
+}
+
+// refreshToken chooses between the stored refresh token and the configured one.
+func (a *Account) refreshToken(ctx context.Context, cred *credentials) error {
+	doc, stale, err := a.load(ctx)
 	if err != nil {
-		return cred, err
+		return err
 	}
 	configured, err := readSecret(a.cfg.RefreshToken)
 	if err != nil && doc.RefreshToken == "" {
-		return cred, a.unreadable("refresh token", err)
+		return a.unreadable("refresh token", err)
 	}
 	if len(configured) > 0 {
 		cred.configured = fingerprint(configured)
 	}
+	same := cred.configured == "" || cred.configured == doc.Configured
 	switch {
-	case doc.RefreshToken != "" && (cred.configured == "" || cred.configured == doc.Configured):
-		cred.refreshToken, cred.configured = doc.RefreshToken, doc.Configured
+	case doc.Disconnected && same:
+		return a.disconnected()
+	case doc.RefreshToken != "" && same:
+		cred.refreshToken, cred.configured, cred.doc, cred.stale = doc.RefreshToken, doc.Configured, doc, stale
 	case len(configured) > 0:
 		cred.refreshToken = string(configured)
 	default:
-		return cred, &Error{Account: a.cfg.Name, Problem: "there is no refresh token", Mend: a.mendGrant()}
+		return &Error{Account: a.cfg.Name, Problem: "nobody has signed in yet", Mend: a.mendGrant()}
 	}
-	return cred, nil
-}
-
-func (a *Account) load(ctx context.Context) (document, error) {
-	var doc document
-	data, err := a.cfg.Tokens.LoadToken(ctx, a.cfg.Name)
-	if err != nil {
-		return doc, &Error{Account: a.cfg.Name, Problem: "load the refresh token: " + err.Error(), Err: err}
-	}
-	if data == nil {
-		return doc, nil
-	}
-	if json.Unmarshal(data, &doc) != nil { // its text may quote the document
-		return doc, &Error{Account: a.cfg.Name, Problem: "the stored refresh token cannot be read", Mend: a.mendGrant()}
-	}
-	return doc, nil
+	return nil
 }
 
 func (a *Account) unreadable(what string, err error) error {
@@ -233,13 +291,12 @@ func (a *Account) unreadable(what string, err error) error {
 		Mend: "make it readable for slotd", Err: err}
 }
 
-// exchange asks the token endpoint once. It follows no redirect: the body holds the credentials.
+// exchange asks the token endpoint once.
 func (a *Account) exchange(ctx context.Context, cred credentials) (*oauth2.Token, error) {
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-		Transport:     jsonReply{a.base()},
-		Timeout:       a.timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
+	ctx = a.cfg.exchanging(ctx)
+	if a.cfg.Grant == GrantServiceAccount {
+		return a.assert(ctx, cred.clientSecret)
+	}
 	if a.cfg.Grant == GrantClientCredentials {
 		conf := clientcredentials.Config{ClientID: a.cfg.ClientID, ClientSecret: cred.clientSecret, TokenURL: a.cfg.TokenURL,
 			Scopes: a.applicationScopes(), AuthStyle: oauth2.AuthStyleInParams}

@@ -39,8 +39,12 @@ func (t *transport) send(req *http.Request) (*http.Response, error) {
 	out := req.Clone(req.Context())
 	out.Header.Set("Authorization", "Bearer "+token)
 	resp, err := a.base().RoundTrip(out)
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+	switch {
+	case err != nil:
+	case resp.StatusCode == http.StatusUnauthorized:
 		a.drop(token)
+	case resp.StatusCode == http.StatusForbidden && strings.Contains(resp.Header.Get("WWW-Authenticate"), "insufficient_scope"):
+		a.lacks(token) // RFC 6750 section 3.1
 	}
 	return resp, err
 }

@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"slotd/internal/booking"
@@ -24,6 +27,11 @@ type Status struct {
 	Calendars []Calendar `json:"calendars"`
 	Accounts  []Account  `json:"accounts"`
 	Outbox    Outbox     `json:"outbox"`
+	Storage   Storage    `json:"storage"`
+	// Clocks compares this host's clock with that of each provider's server that answered.
+	Clocks []Clock `json:"clocks,omitempty"`
+	// Backup is absent when no copies are scheduled.
+	Backup *Backup `json:"backup,omitempty"`
 	// Attention are the coming bookings that need a person.
 	Attention []Attention `json:"attention"`
 	// Problems says in sentences what is wrong; empty when all is well.
@@ -33,6 +41,8 @@ type Status struct {
 // Calendar is the state of one mirror.
 type Calendar struct {
 	ID calendar.ID `json:"id"`
+	// Label is how metrics name it, see CalendarLabel.
+	Label string `json:"label"`
 	// Checked is when the provider last confirmed the mirror; absent when it never did.
 	Checked *time.Time `json:"checked,omitempty"`
 	AgeS    float64    `json:"age_seconds"`
@@ -51,21 +61,52 @@ type Account struct {
 	Provider string `json:"provider"`
 	State    string `json:"state"`
 	Reason   string `json:"reason,omitempty"`
+	// Expires is when the access token ends, absent without one; it is renewed when it is needed.
+	Expires *time.Time `json:"token_expires,omitempty"`
 }
 
 // Outbox is how far the providers are behind us.
 type Outbox struct {
 	Waiting int        `json:"waiting"`
 	Oldest  *time.Time `json:"oldest,omitempty"`
-	Errors  []string   `json:"errors,omitempty"`
+	// SetAside counts the placements of coming bookings that cannot be written and wait for a person.
+	SetAside int      `json:"set_aside"`
+	Errors   []string `json:"errors,omitempty"`
 }
+
+// Storage is the database and the disk that it lies on; all sizes in bytes.
+type Storage struct {
+	Path string `json:"path"`
+	Size int64  `json:"size_bytes"`
+	// Free is what slotd can still use of Total; both are 0 when the file system does not say.
+	Free  uint64 `json:"free_bytes"`
+	Total uint64 `json:"total_bytes"`
+	// Refuses says why commits fail, since RefusesSince; empty from the next commit that succeeds.
+	Refuses      string     `json:"refuses,omitempty"`
+	RefusesSince *time.Time `json:"refuses_since,omitempty"`
+}
+
+// Clock is this host's clock beside that of a provider's server.
+type Clock struct {
+	Host string `json:"host"`
+	// AheadS is how many seconds our clock is ahead of the server's, negative when it is behind; 0 within what one reply
+	// can tell.
+	AheadS float64 `json:"ahead_seconds"`
+	// At is when the reply arrived.
+	At time.Time `json:"at"`
+}
+
+// Ahead returns AheadS as a duration.
+func (c Clock) Ahead() time.Duration { return time.Duration(c.AheadS * float64(time.Second)) }
 
 // Attention is a booking that needs a person.
 type Attention struct {
 	Booking   string    `json:"booking"`
 	Reference string    `json:"reference"`
 	Start     time.Time `json:"start"`
-	Why       string    `json:"why"`
+	// Need is the kind of reason, Why the reason in words.
+	Need booking.Need `json:"need"`
+	Why  string       `json:"why"`
 }
 
 // Slots is the answer to "what can be booked".
@@ -111,8 +152,16 @@ type Config struct {
 	Desk   *desk.Desk
 	Store  *store.Store
 	Status func(context.Context) (Status, error)
-	Log    *slog.Logger
-	Now    func() time.Time
+	// Backup and Doctor may be nil: then their routes are missing.
+	Backup MakeBackup
+	Doctor func(context.Context) []Check
+	// Accounts and SignIns may be nil: then their routes are missing.
+	Accounts Accounts
+	SignIns  SignIns
+	// Metrics may be nil: then their route is missing.
+	Metrics *Metrics
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Handler returns the routes of the admin address.
@@ -122,6 +171,16 @@ func Handler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /api/status", serve(a, a.status))
 	mux.HandleFunc("GET /api/slots", serve(a, a.slots))
 	mux.HandleFunc("GET /api/bookings", serve(a, a.bookings))
+	a.accountRoutes(mux)
+	if cfg.Metrics != nil {
+		mux.HandleFunc("GET /metrics", a.metrics)
+	}
+	if cfg.Backup != nil {
+		mux.HandleFunc("POST /api/backup", a.backup)
+	}
+	if cfg.Doctor != nil {
+		mux.HandleFunc("GET /api/doctor", a.doctor)
+	}
 	return mux
 }
 
@@ -163,7 +222,7 @@ func (a *api) slots(r *http.Request) (Slots, error) {
 		Department: q.Get("department"), Service: q.Get("service"), Resource: q.Get("resource"),
 	})
 	if err != nil {
-		return Slots{}, badRequest{err}
+		return Slots{}, badRequest{a.whatThereIs(err)}
 	}
 	out := Slots{Choice: choice, Zone: a.cfg.Desk.Zone().String(), Days: []Day{}}
 	var dates []calendar.Date
@@ -188,6 +247,30 @@ func (a *api) slots(r *http.Request) (Slots, error) {
 		out.Days = append(out.Days, day)
 	}
 	return out, nil
+}
+
+// whatThereIs adds to an unknown id those that exist.
+func (a *api) whatThereIs(err error) error {
+	var unknown *desk.UnknownError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var ids []string
+	switch unknown.What {
+	case "department":
+		for _, d := range a.cfg.Desk.Departments() {
+			ids = append(ids, d.ID)
+		}
+	case "service":
+		for _, s := range a.cfg.Desk.Services("") {
+			ids = append(ids, s.ID)
+		}
+	case "resource":
+		for _, r := range a.cfg.Desk.Resources("", "") {
+			ids = append(ids, r.ID)
+		}
+	}
+	return fmt.Errorf("%w, or not with the rest of the choice; there are: %s", err, strings.Join(ids, ", "))
 }
 
 // maxBookings bounds one list.
@@ -232,6 +315,7 @@ func (a *api) bookings(r *http.Request) ([]Booking, error) {
 		}
 		return nil
 	})
+	slices.SortStableFunc(out, func(a, b Booking) int { return a.Start.Compare(b.Start) })
 	return out, err
 }
 

@@ -27,12 +27,13 @@ const cal = calendar.ID("acct/adams")
 var now = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC) // a Monday, 09:00 in Berlin
 
 type fixture struct {
-	t      *testing.T
-	desk   *desk.Desk
-	status func(context.Context) (Status, error)
-	db     *bolt.DB
-	url    string
-	log    strings.Builder
+	t       *testing.T
+	desk    *desk.Desk
+	status  func(context.Context) (Status, error)
+	db      *bolt.DB
+	metrics *Metrics
+	url     string
+	log     strings.Builder
 }
 
 func check(t *testing.T, err error) {
@@ -45,7 +46,7 @@ func check(t *testing.T, err error) {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	ctx := context.Background()
-	f := &fixture{t: t, status: func(context.Context) (Status, error) { return Status{Version: "1.2.3", Now: now}, nil }}
+	f := &fixture{t: t, metrics: NewMetrics("1.2.3"), status: func(context.Context) (Status, error) { return Status{Version: "1.2.3", Now: now}, nil }}
 	path := filepath.Join(t.TempDir(), "slotd.db")
 	check(t, bolt.Create(path))
 	var err error
@@ -79,7 +80,7 @@ func newFixture(t *testing.T) *fixture {
 	st.MarkChecked(cal, now)
 	server := httptest.NewServer(Handler(Config{
 		Desk: f.desk, Store: st, Status: func(ctx context.Context) (Status, error) { return f.status(ctx) },
-		Log: slog.New(slog.NewTextHandler(&f.log, nil)), Now: func() time.Time { return now },
+		Metrics: f.metrics, Log: slog.New(slog.NewTextHandler(&f.log, nil)), Now: func() time.Time { return now },
 	}))
 	t.Cleanup(server.Close)
 	f.url = server.URL

@@ -20,6 +20,7 @@ const module = "slotd"
 
 // Import paths of other modules. A path stands for itself and everything below it.
 const (
+	age      = "filippo.io/age"
 	bbolt    = "go.etcd.io/bbolt"
 	chromedp = "github.com/chromedp"
 	cobra    = "github.com/spf13/cobra"
@@ -29,9 +30,11 @@ const (
 	kiota    = "github.com/microsoft" // every kiota-… module
 	graph    = "github.com/microsoftgraph"
 	oauth2   = "golang.org/x/oauth2"
+	prom     = "github.com/prometheus"
 	rapid    = "pgregory.net/rapid"
 	sync     = "golang.org/x/sync"
 	rate     = "golang.org/x/time"
+	systemd  = "github.com/coreos/go-systemd/v22"
 	toml     = "github.com/pelletier/go-toml/v2"
 )
 
@@ -73,13 +76,14 @@ var table = map[string]rule{
 		may:   list("internal/desk", "internal/flow", "internal/booking", "internal/calendar"),
 		other: list(sync, rate),
 	},
-	"internal/account": {may: list("store"), other: list(oauth2)},
+	"internal/account": {may: list("store"), other: list(age, oauth2)},
 	"internal/desk": {
 		may:   list("store", "internal/booking", "internal/calendar"),
 		other: list(sync),
 	},
 	"internal/admin": {
 		may:    list("internal/desk", "store", "internal/booking", "internal/calendar"),
+		other:  list(prom),
 		otests: list(chromedp),
 	},
 	"internal/config": {may: list("internal/booking", "internal/calendar"), other: list(toml)},
@@ -99,12 +103,12 @@ var table = map[string]rule{
 	"internal/daemon": {
 		may: list("store/...", "syncer", "webhook", "internal/...",
 			"adapters/google"), // outlook comes in as a constructor
-		other:  list(cron, oauth2, sync, rate),
+		other:  list(cron, oauth2, sync, rate, systemd),
 		otests: list(chromedp),
 	},
 	"cmd/slotd": {
 		may:    list("adapters/...", "store/...", "syncer", "webhook", "internal/..."),
-		other:  list(cobra, oauth2, sync, rate),
+		other:  list(cobra, oauth2, sync, rate, systemd),
 		otests: list(chromedp),
 	},
 }
@@ -124,12 +128,15 @@ var suites = list("store/kv/kvtest", "adapters/adaptertest", "internal/arrows")
 
 // owners are the only packages, tests included, that import a module, whatever the table says.
 var owners = map[string][]string{
+	age:                          {"internal/account"},
 	bbolt:                        {"store/kv/bolt"},
 	cobra:                        {"cmd/slotd"},
 	cron:                         {"internal/daemon"},
 	google:                       {"adapters/google"},
 	graph:                        {"adapters/outlook"},
 	kiota:                        {"adapters/outlook"},
+	prom:                         {"internal/admin"},
+	systemd:                      {"cmd/slotd", "internal/daemon"},
 	toml:                         {"internal/config"},
 	module + "/adapters/outlook": {"cmd/slotd", "adapters/outlook"}, // the second: its own external tests
 }
@@ -186,6 +193,8 @@ func TestCheckSees(t *testing.T) {
 		{"bbolt at its owner", "store/kv/bolt/a.go", "go.etcd.io/bbolt/errors", nil},
 		{"bbolt elsewhere", "store/a_test.go", "go.etcd.io/bbolt",
 			list("store/a_test.go:2: store must not import go.etcd.io/bbolt")},
+		{"metrics elsewhere", "webhook/a.go", "github.com/prometheus/client_golang/prometheus",
+			list("webhook/a.go:2: webhook must not import github.com/prometheus/client_golang/prometheus")},
 		{"toml elsewhere", "cmd/slotd/a_test.go", "github.com/pelletier/go-toml/v2",
 			list("cmd/slotd/a_test.go:2: cmd/slotd must not import github.com/pelletier/go-toml/v2")},
 		{"Outlook in the command", "cmd/slotd/a.go", "slotd/adapters/outlook", nil},

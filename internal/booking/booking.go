@@ -125,22 +125,42 @@ func (b *Booking) Observe(placement int, present bool) (changed bool) {
 // NeedsPerson reports why somebody must look at the booking: a placement that is stuck or missing, or a conflict. Of a
 // cancelled booking only an event that could not be removed matters. It is empty when all is well or the booking is past.
 func (b *Booking) NeedsPerson(now time.Time) string {
+	_, text := b.Need(now)
+	return text
+}
+
+// Need is the kind of reason for which a booking needs a person.
+type Need string
+
+// The kinds.
+const (
+	NotWritten   Need = "not_written"   // a placement was set aside
+	NotRemoved   Need = "not_removed"   // the same, of a cancelled booking
+	EventMissing Need = "event_missing" // somebody removed the event
+	Overlap      Need = "overlap"       // somebody's event is in the time
+)
+
+// Needs returns every kind.
+func Needs() []Need { return []Need{NotWritten, NotRemoved, EventMissing, Overlap} }
+
+// Need is NeedsPerson with the kind beside the text; both are empty when nobody needs to look.
+func (b *Booking) Need(now time.Time) (Need, string) {
 	if b.End <= now.Unix() {
-		return ""
+		return "", ""
 	}
 	cancelled := b.Status == Cancelled
 	for _, p := range b.Placements {
 		switch {
 		case p.Status == Stuck && cancelled:
-			return fmt.Sprintf("not removed from %s: %s", p.Calendar, p.Reason)
+			return NotRemoved, fmt.Sprintf("not removed from %s: %s", p.Calendar, p.Reason)
 		case p.Status == Stuck:
-			return fmt.Sprintf("not written to %s: %s", p.Calendar, p.Reason)
+			return NotWritten, fmt.Sprintf("not written to %s: %s", p.Calendar, p.Reason)
 		case p.Status == Missing && !cancelled:
-			return fmt.Sprintf("its event is missing from %s", p.Calendar)
+			return EventMissing, fmt.Sprintf("its event is missing from %s", p.Calendar)
 		}
 	}
 	if b.Conflict && !cancelled {
-		return "it overlaps somebody's event"
+		return Overlap, "it overlaps somebody's event"
 	}
-	return ""
+	return "", ""
 }

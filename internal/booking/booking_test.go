@@ -83,36 +83,41 @@ func TestNeedsPerson(t *testing.T) {
 		name   string
 		change func(*booking.Booking)
 		now    int64
+		need   booking.Need
 		want   string
 	}{
-		{"all is well", func(*booking.Booking) {}, 0, ""},
-		{"set aside", func(b *booking.Booking) { b.SetAside(1, "refused (403)") }, 0, "not written to clinic/room: refused (403)"},
+		{"all is well", func(*booking.Booking) {}, 0, "", ""},
+		{"set aside", func(b *booking.Booking) { b.SetAside(1, "refused (403)") }, 0,
+			booking.NotWritten, "not written to clinic/room: refused (403)"},
 		{"missing", func(b *booking.Booking) {
 			b.Settled(0, calendar.Written{}, 3)
 			b.Observe(0, true)
 			b.Observe(0, false)
-		}, 0, "its event is missing from clinic/adams"},
-		{"conflict", func(b *booking.Booking) { b.Conflict = true }, 0, "it overlaps somebody's event"},
-		{"during the appointment", func(b *booking.Booking) { b.Conflict = true }, 1999, "it overlaps somebody's event"},
-		{"past", func(b *booking.Booking) { b.Conflict = true }, 2000, ""},
-		{"cancelled", func(b *booking.Booking) { b.Conflict, b.Status = true, booking.Cancelled }, 0, ""},
+		}, 0, booking.EventMissing, "its event is missing from clinic/adams"},
+		{"conflict", func(b *booking.Booking) { b.Conflict = true }, 0, booking.Overlap, "it overlaps somebody's event"},
+		{"during the appointment", func(b *booking.Booking) { b.Conflict = true }, 1999, booking.Overlap, "it overlaps somebody's event"},
+		{"past", func(b *booking.Booking) { b.Conflict = true }, 2000, "", ""},
+		{"cancelled", func(b *booking.Booking) { b.Conflict, b.Status = true, booking.Cancelled }, 0, "", ""},
 		{"cancelled and gone", func(b *booking.Booking) {
 			b.Status, b.Placements[0].Status = booking.Cancelled, booking.Missing
-		}, 0, ""},
+		}, 0, "", ""},
 		{"cancelled and its event cannot be removed", func(b *booking.Booking) {
 			b.Status = booking.Cancelled
 			b.SetAside(1, "refused (403)")
-		}, 0, "not removed from clinic/room: refused (403)"},
+		}, 0, booking.NotRemoved, "not removed from clinic/room: refused (403)"},
 		{"written after all", func(b *booking.Booking) {
 			b.SetAside(1, "refused (403)")
 			b.Settled(1, calendar.Written{}, 3)
-		}, 0, ""},
+		}, 0, "", ""},
 	}
 	for _, tt := range tests {
 		b := newBooking()
 		tt.change(b)
 		if got := b.NeedsPerson(time.Unix(tt.now, 0)); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+		if need, _ := b.Need(time.Unix(tt.now, 0)); need != tt.need {
+			t.Errorf("%s: a need of kind %q, want %q", tt.name, need, tt.need)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // provider is what an account has when the file does not say otherwise.
 type provider struct {
 	api, auth, token       string
+	device, revoke         string
 	scopes                 []string
 	concurrency, perMinute int
 }
@@ -19,9 +20,10 @@ type provider struct {
 // 10,000 in ten minutes for an application and a mailbox.
 var providers = map[string]provider{
 	Google: {
-		api:   "https://www.googleapis.com/calendar/v3/",
-		auth:  "https://accounts.google.com/o/oauth2/v2/auth",
-		token: "https://oauth2.googleapis.com/token",
+		api:    "https://www.googleapis.com/calendar/v3/",
+		auth:   "https://accounts.google.com/o/oauth2/v2/auth",
+		token:  "https://oauth2.googleapis.com/token",
+		revoke: "https://oauth2.googleapis.com/revoke",
 		scopes: []string{
 			"https://www.googleapis.com/auth/calendar.events",
 			"https://www.googleapis.com/auth/calendar.calendarlist.readonly",
@@ -32,6 +34,7 @@ var providers = map[string]provider{
 		api:         "https://graph.microsoft.com/v1.0",
 		auth:        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
 		token:       "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+		device:      "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/devicecode",
 		scopes:      []string{"Calendars.ReadWrite", "MailboxSettings.Read", "User.Read", "offline_access"},
 		concurrency: 3, perMinute: 600,
 	},
@@ -52,12 +55,16 @@ func (d *decoder) accounts(records []*table, zone *time.Location, refs *referenc
 
 func (d *decoder) account(t *table, zone *time.Location, refs *references) Account {
 	a := Account{Name: t.id("name", "account", refs.accounts.lines()), ClientSecret: t.secret("client_secret"),
-		RefreshToken: t.secret("refresh_token")}
+		RefreshToken: t.secret("refresh_token"), ServiceAccount: t.secret("service_account"), Subject: t.str("subject", "")}
 	t.required("provider", Google)
 	a.Provider = t.oneOf("provider", Google, Outlook)
 	p := providers[a.Provider]
-	a.ClientID = t.required("client_id", "…")
-	a.Grant = t.oneOf("grant", RefreshToken, ClientCredentials)
+	a.Grant = t.oneOf("grant", RefreshToken, ClientCredentials, ServiceAccount)
+	if a.Grant == ServiceAccount {
+		a.ClientID = t.str("client_id", "")
+	} else {
+		a.ClientID = t.required("client_id", "…")
+	}
 	a.User = t.str("user", "")
 	a.Tenant = t.str("tenant", "common")
 	d.outlookOnly(t, &a)
@@ -65,7 +72,7 @@ func (d *decoder) account(t *table, zone *time.Location, refs *references) Accou
 	for _, s := range t.names("scopes") {
 		a.Scopes = append(a.Scopes, s.text)
 	}
-	if len(a.Scopes) == 0 && a.Grant == RefreshToken {
+	if len(a.Scopes) == 0 && a.Grant != ClientCredentials {
 		a.Scopes = slices.Clone(p.scopes)
 	}
 	a.APIURL = apiBase(t.url("api_url", p.api), p.api)
@@ -74,6 +81,14 @@ func (d *decoder) account(t *table, zone *time.Location, refs *references) Accou
 	}
 	a.AuthURL = t.url("auth_url", strings.ReplaceAll(p.auth, "{tenant}", a.Tenant))
 	a.TokenURL = t.url("token_url", strings.ReplaceAll(p.token, "{tenant}", a.Tenant))
+	if t.has("token_url") != "" { // tokens of another server must not be sent to the usual one
+		p.revoke, p.device = "", ""
+		if base, ok := strings.CutSuffix(a.TokenURL, "/oauth2/v2.0/token"); ok && a.Provider == Outlook {
+			p.device = base + "/oauth2/v2.0/devicecode"
+		}
+	}
+	a.RevokeURL = t.url("revoke_url", p.revoke)
+	a.DeviceURL = t.url("device_url", strings.ReplaceAll(p.device, "{tenant}", a.Tenant))
 	if a.Provider == Google {
 		a.Tenant = ""
 	}
@@ -97,15 +112,24 @@ func apiBase(given, usual string) string {
 // outlookOnly checks what has a meaning at Microsoft only.
 func (d *decoder) outlookOnly(t *table, a *Account) {
 	if a.Provider == Google {
-		for _, key := range []string{"user", "tenant"} {
+		for _, key := range []string{"user", "tenant", "device_url"} {
 			if t.node.values[key] != nil {
 				t.bad(key, "is for outlook only: remove it")
 			}
 		}
 		if a.Grant == ClientCredentials {
-			t.bad("grant", `must be "refresh_token" for google`)
+			t.bad("grant", `must be "refresh_token" or "service_account" for google`)
 		}
 		return
+	}
+	for _, key := range []string{"subject", "revoke_url", "service_account_file", "service_account_env",
+		"service_account_credential"} {
+		if t.node.values[key] != nil {
+			t.bad(key, "is for google only: remove it")
+		}
+	}
+	if a.Grant == ServiceAccount {
+		t.bad("grant", `must be "refresh_token" or "client_credentials" for outlook`)
 	}
 	if strings.ContainsFunc(a.Tenant, notTenant) || a.Tenant == "" {
 		t.bad("tenant", `must be "common", "organizations", "consumers", a domain or a GUID`)
@@ -121,8 +145,22 @@ func notTenant(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
 }
 
+// serviceAccount checks that the key of a service account is given where it is used, and only there.
+func (d *decoder) serviceAccount(t *table, a Account) {
+	switch {
+	case a.Provider != Google:
+	case a.Grant == ServiceAccount && !t.given("service_account", "_file", "_env", "_credential"):
+		t.bad("grant", "service_account needs the JSON key of the service account: write service_account_file")
+	case a.Grant == ServiceAccount && a.RefreshToken.Set():
+		t.d.fault(t.line("grant"), t.place, "grant service_account uses no refresh token: remove one of them")
+	case a.Grant != ServiceAccount && (a.ServiceAccount.Set() || a.Subject != ""):
+		t.d.fault(t.node.line, t.place, `service_account_… and subject need grant = "service_account"`)
+	}
+}
+
 // grant checks that an application's own grant has what it needs.
 func (d *decoder) grant(t *table, a Account) {
+	d.serviceAccount(t, a)
 	if a.Grant != ClientCredentials || a.Provider != Outlook {
 		return
 	}

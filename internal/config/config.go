@@ -23,6 +23,7 @@ type Config struct {
 
 	Server      Server
 	Store       Store
+	Backup      Backup
 	WhatsApp    WhatsApp
 	Business    Business
 	Freshness   Freshness
@@ -47,6 +48,17 @@ type Server struct {
 // Store says where the database is.
 type Store struct {
 	Path string
+	// TokenKeys seal the accounts' tokens, the newest first; none where tokens are not to be stored.
+	TokenKeys []Secret
+}
+
+// Backup says where copies of the database are made each day. Its zero value, without a Directory, means none.
+type Backup struct {
+	Directory string
+	// At is the wall time of the business's zone, in minutes since midnight.
+	At int
+	// Keep is how many copies stay.
+	Keep int
 }
 
 // WhatsApp holds the secrets of the Flow endpoint.
@@ -109,6 +121,7 @@ const (
 const (
 	RefreshToken      = "refresh_token"
 	ClientCredentials = "client_credentials"
+	ServiceAccount    = "service_account"
 )
 
 // Account is one OAuth identity at a provider.
@@ -117,13 +130,17 @@ type Account struct {
 	Provider string // Google or Outlook
 	// User is the mailbox whose calendars are meant; "" means the one that signed in. Outlook only.
 	User string
-	// Grant is RefreshToken or ClientCredentials.
-	Grant    string
+	// Grant is RefreshToken, ClientCredentials (Outlook) or ServiceAccount (Google).
+	Grant string
+	// ClientID is "" for a service account, which has none.
 	ClientID string
 	// ClientSecret is unset for a public client.
 	ClientSecret Secret
 	// RefreshToken is unset where the token came from the connect command; then the store has it.
 	RefreshToken Secret
+	// ServiceAccount is the JSON key of the ServiceAccount grant, and Subject the person for whom it acts, "" for itself.
+	ServiceAccount Secret
+	Subject        string
 	// Scopes are what is asked for. They are empty for ClientCredentials unless the file names some.
 	Scopes []string
 	// Tenant is the directory at Microsoft: "common", "organizations", "consumers", a domain or a GUID. Outlook only.
@@ -131,6 +148,9 @@ type Account struct {
 	// APIURL, AuthURL and TokenURL are absolute URLs, the provider's own unless the file overrides them. Google's
 	// APIURL ends with a slash, Outlook's does not.
 	APIURL, AuthURL, TokenURL string
+	// DeviceURL gives out codes to type (Outlook), and RevokeURL takes grants back (Google); "" where there is no such
+	// address, or where TokenURL is overridden and they are not known.
+	DeviceURL, RevokeURL string
 	// Zone is assumed where a calendar does not say its own; never nil.
 	Zone      *time.Location
 	Calendars []AccountCalendar

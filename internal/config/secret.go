@@ -109,25 +109,35 @@ func (s Secret) CheckMode() error {
 // CheckSecrets reads every secret that the file refers to and returns all that cannot be read or are open to other
 // users, joined; nil when all are well.
 func (c *Config) CheckSecrets() error {
-	var errs []error
-	check := func(place string, s Secret) {
-		if !s.Set() {
-			return
-		}
+	return c.eachSecret(func(s Secret) error {
 		_, err := s.Read()
-		if err = errors.Join(err, s.CheckMode()); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", place, err))
+		return errors.Join(err, s.CheckMode())
+	})
+}
+
+// CheckModes returns all files of secrets that are open to other users, joined; nil when there are none.
+func (c *Config) CheckModes() error { return c.eachSecret(Secret.CheckMode) }
+
+// eachSecret checks every secret that is referred to and joins the errors, each with its place.
+func (c *Config) eachSecret(check func(Secret) error) error {
+	var errs []error
+	try := func(place string, secrets ...Secret) {
+		for _, s := range secrets {
+			if !s.Set() {
+				continue
+			}
+			if err := check(s); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", place, err))
+			}
 		}
 	}
-	for _, s := range c.WhatsApp.AppSecrets {
-		check("[whatsapp] app_secret", s)
-	}
-	for _, s := range c.WhatsApp.PrivateKeys {
-		check("[whatsapp] private_key", s)
-	}
+	try("[store] token_key", c.Store.TokenKeys...)
+	try("[whatsapp] app_secret", c.WhatsApp.AppSecrets...)
+	try("[whatsapp] private_key", c.WhatsApp.PrivateKeys...)
 	for _, a := range c.Accounts {
-		check(fmt.Sprintf("account %q client_secret", a.Name), a.ClientSecret)
-		check(fmt.Sprintf("account %q refresh_token", a.Name), a.RefreshToken)
+		try(fmt.Sprintf("account %q client_secret", a.Name), a.ClientSecret)
+		try(fmt.Sprintf("account %q refresh_token", a.Name), a.RefreshToken)
+		try(fmt.Sprintf("account %q service_account", a.Name), a.ServiceAccount)
 	}
 	return errors.Join(errs...)
 }

@@ -12,6 +12,7 @@ func (d *decoder) config(root *node) *Config {
 	c := &Config{Path: d.path}
 	c.Server = d.server(t.sub("server"))
 	c.Store = d.store(t.sub("store"))
+	c.Backup = d.backup(t.sub("backup"), t.node.values["backup"] != nil)
 	c.WhatsApp = d.whatsApp(t.sub("whatsapp"))
 	c.Business = d.business(t.sub("business"))
 	c.Freshness = d.freshness(t.sub("freshness"))
@@ -45,7 +46,26 @@ func (d *decoder) server(t *table) Server {
 
 func (d *decoder) store(t *table) Store {
 	defer t.done()
-	return Store{Path: t.path("path", "slotd.db")}
+	return Store{Path: t.path("path", "slotd.db"), TokenKeys: t.optionalSecrets("token_key")}
+}
+
+// backup reads the section that schedules copies; a file without it has none.
+func (d *decoder) backup(t *table, given bool) Backup {
+	defer t.done()
+	const at, keep, most = "03:30", 14, 3660
+	b := Backup{Directory: t.path("directory", ""), Keep: t.integer("keep", keep, most)}
+	if given && t.node.values["directory"] == nil {
+		t.d.fault(t.node.line, t.place, `directory is missing: write directory = "/var/backups/slotd"`)
+	}
+	text := t.str("at", at)
+	var ok bool
+	if b.At, ok = parseClock(text); !ok || b.At == minutesPerDay {
+		t.bad("at", `must be a time of day such as "03:30", not %q`, text)
+	}
+	if !given {
+		return Backup{}
+	}
+	return b
 }
 
 func (d *decoder) whatsApp(t *table) WhatsApp {

@@ -220,8 +220,16 @@ func (t *table) secret(base string) Secret {
 	return s
 }
 
-// secrets returns the secrets under base: one, or the several of base_files.
+// secrets returns the secrets under base, of which there must be one.
 func (t *table) secrets(base string) []Secret {
+	if !t.given(base, "_files", "_file", "_env", "_credential") {
+		t.d.fault(t.node.line, t.place, "%s is missing: write %[1]s_file, %[1]s_files, %[1]s_env or %[1]s_credential", base)
+	}
+	return t.optionalSecrets(base)
+}
+
+// optionalSecrets returns the secrets under base: none, one, or the several of base_files.
+func (t *table) optionalSecrets(base string) []Secret {
 	var out []Secret
 	if one := t.secret(base); one.Set() {
 		out = append(out, one)
@@ -230,9 +238,7 @@ func (t *table) secrets(base string) []Secret {
 		out = append(out, Secret{File: t.d.resolve(n.text)})
 	}
 	t.onlyOne(base, "_files", "_file", "_env", "_credential")
-	if !t.given(base, "_files", "_file", "_env", "_credential") {
-		t.d.fault(t.node.line, t.place, "%s is missing: write %[1]s_file, %[1]s_files, %[1]s_env or %[1]s_credential", base)
-	} else if v := t.node.values[base+"_files"]; v != nil && v.kind == kindArray && len(v.items) == 0 {
+	if v := t.node.values[base+"_files"]; v != nil && v.kind == kindArray && len(v.items) == 0 {
 		t.bad(base+"_files", "is empty")
 	}
 	return out

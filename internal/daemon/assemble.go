@@ -2,9 +2,9 @@ package daemon
 
 import (
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
@@ -15,43 +15,53 @@ import (
 	"slotd/internal/desk"
 	"slotd/internal/flow"
 	"slotd/store"
+	"slotd/store/kv/bolt"
 	"slotd/syncer"
 	"slotd/webhook"
 )
 
-// parts are the parts of one daemon.
+// parts are the parts of one daemon that come from its config. A reload replaces them all; what outlives a reload is in
+// the host.
 type parts struct {
+	host     *host
 	o        Options
 	cfg      *config.Config
 	store    *store.Store
+	db       *bolt.DB
 	accounts []*account.Account // in the order of the config
+	commands *accounts          // the same, for the commands about them
 	syncer   *syncer.Syncer
 	desk     *desk.Desk
 	webhook  *webhook.Server
-	started  time.Time
+	started  time.Time // of the process
 	log      *slog.Logger
+
+	run running
 }
 
-// assemble makes the parts; nothing runs yet.
-func assemble(o Options, st *store.Store) (_ *parts, err error) {
-	p := &parts{o: o, cfg: o.Config, store: st, log: o.Log, started: time.Now()}
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
-	if err := p.makeSyncer(); err != nil {
+// assemble makes the parts of a config; nothing runs yet. The error holds all that is wrong.
+func assemble(h *host, cfg *config.Config) (*parts, error) {
+	o := h.o
+	o.Config = cfg
+	p := &parts{host: h, o: o, cfg: cfg, store: h.store, db: h.db, log: h.log, started: h.started}
+	p.commands = &accounts{cfg: cfg, all: map[string]connected{}, nudge: p.nudgeAccount}
+	p.warnOfKeys()
+	err := cfg.CheckModes()
+	if err == nil {
+		err = p.makeSyncer()
+	}
+	if err == nil {
+		err = p.makeDesk()
+	}
+	if err = errors.Join(err, p.makeWebhook()); err != nil {
+		p.close()
 		return nil, err
 	}
-	if err := p.makeDesk(); err != nil {
-		return nil, err
-	}
-	if err := p.makeWebhook(); err != nil {
-		return nil, err
-	}
+	p.run.public, p.run.admin = p.webhook.Handler(), p.adminHandler()
 	return p, nil
 }
 
+// close ends what assemble opened. It waits for the accounts.
 func (p *parts) close() {
 	for _, a := range p.accounts {
 		a.Close()
@@ -60,60 +70,40 @@ func (p *parts) close() {
 
 func (p *parts) makeSyncer() error {
 	accounts := map[string]syncer.Account{}
+	var faults []error
 	for i := range p.cfg.Accounts {
 		a := &p.cfg.Accounts[i]
 		client, err := p.connect(a)
 		if err != nil {
-			return fmt.Errorf("account %s: %w", a.Name, err)
+			faults = append(faults, fmt.Errorf("account %s: %w", a.Name, err))
+			continue
 		}
 		accounts[a.Name] = syncer.Account{
 			Source: client, Sink: client, Concurrency: a.Concurrency, PerMinute: a.PerMinute,
 		}
 	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	p.expectAccounts()
 	var err error
 	p.syncer, err = syncer.New(syncer.Config{
 		Store: p.store, Accounts: accounts, Calendars: calendars(p.cfg.Resources), Poll: p.cfg.Freshness.Poll,
 		Ahead: p.cfg.Business.Horizon + longest(p.cfg.Services), Describe: p.describe, Zone: p.zoneOf, Log: p.log,
+		ReadFailed: p.o.metrics.ReadFailed, WriteFailed: p.o.metrics.WriteFailed,
 	})
 	return err
 }
 
-// connect makes the client of an account.
+// connect makes an account and its client.
 func (p *parts) connect(a *config.Account) (Client, error) {
-	provider, ok := p.o.Providers[a.Provider]
-	if !ok {
-		return nil, fmt.Errorf("this slotd was built without provider %q", a.Provider)
-	}
-	cfg := account.Config{
-		Name: a.Name, Provider: a.Provider, Grant: a.Grant, ClientID: a.ClientID,
-		TokenURL: a.TokenURL, AuthURL: a.AuthURL, APIURL: a.APIURL, Scopes: a.Scopes,
-		HTTP: p.httpClient(), Tokens: p.store, RefreshTokenFrom: a.RefreshToken.String(),
-	}
-	if a.ClientSecret.Set() {
-		cfg.ClientSecret = a.ClientSecret.Read
-	}
-	if a.RefreshToken.Set() {
-		cfg.RefreshToken = a.RefreshToken.Read
-	}
-	acc, err := account.New(cfg)
+	c, err := openAccount(p.o, a, p.store)
 	if err != nil {
 		return nil, err
 	}
-	p.accounts = append(p.accounts, acc)
-	return provider.New(ClientConfig{
-		HTTP: acc.Client(), APIURL: a.APIURL, User: a.User, Zone: a.Zone.String(),
-		AllDayBusy: func(cal string) bool {
-			return p.cfg.AllDay(calendar.ID(a.Name+"/"+cal)) == config.AllDayBusy
-		},
-	})
-}
-
-// httpClient carries requests to providers and their token servers.
-func (p *parts) httpClient() *http.Client {
-	if p.o.HTTP != nil {
-		return p.o.HTTP
-	}
-	return &http.Client{Timeout: account.DefaultTimeout}
+	p.accounts = append(p.accounts, c.Account)
+	p.commands.all[a.Name] = c
+	return c.client, nil
 }
 
 func (p *parts) makeDesk() error {
@@ -126,7 +116,7 @@ func (p *parts) makeDesk() error {
 		Defaults: desk.Choice{
 			Department: p.cfg.Flow.Department, Service: p.cfg.Flow.Service, Resource: p.cfg.Flow.Resource,
 		},
-		Identity: p.identity, Written: p.syncer.Written,
+		Identity: p.identity, Written: p.written,
 	})
 	return err
 }
@@ -137,28 +127,39 @@ func (p *parts) identity(cal calendar.ID, bookingID, resource string, attempt in
 	return p.o.Providers[a.Provider].Identity(p.store.ID(), bookingID, resource, attempt)
 }
 
+// written wakes the write-back of the parts that serve: these, or those that a reload has put in their place since.
+func (p *parts) written(cal calendar.ID) {
+	p.syncer.Written(cal)
+	if now := p.host.now(); now != nil && now != p {
+		now.syncer.Written(cal)
+	}
+}
+
 func (p *parts) makeWebhook() error {
-	f, err := LoadFlow(p.cfg)
-	if err != nil {
+	f, flowErr := LoadFlow(p.cfg)
+	keys, keysErr := LoadKeys(p.cfg)
+	secrets, err := p.appSecrets()
+	if err = errors.Join(flowErr, keysErr, err); err != nil || p.desk == nil {
 		return err
-	}
-	keys, err := LoadKeys(p.cfg)
-	if err != nil {
-		return err
-	}
-	var secrets [][]byte
-	for _, s := range p.cfg.WhatsApp.AppSecrets {
-		value, err := s.Read()
-		if err != nil {
-			return fmt.Errorf("read the app secret: %w", err)
-		}
-		secrets = append(secrets, value)
 	}
 	p.webhook, err = webhook.New(webhook.Config{
 		Desk: p.desk, Flow: f, Keys: keys, AppSecrets: secrets, Business: p.cfg.Business.Name,
 		Phone: p.cfg.Business.Phone, ScreenTTL: p.cfg.Flow.ScreenTTL, Ready: p.ready, Log: p.log,
+		SignIn: &p.host.signIns, Observe: p.observeFlow(f),
 	})
 	return err
+}
+
+func (p *parts) appSecrets() ([][]byte, error) {
+	var secrets [][]byte
+	for _, s := range p.cfg.WhatsApp.AppSecrets {
+		value, err := s.Read()
+		if err != nil {
+			return nil, fmt.Errorf("read the app secret: %w", err)
+		}
+		secrets = append(secrets, value)
+	}
+	return secrets, nil
 }
 
 // LoadFlow reads and checks the Flow JSON that the config names, or the built-in one.

@@ -112,6 +112,8 @@ type clinic struct {
 	idle     []*http.Transport
 	running  daemon.Running
 	stop     func()
+	reload   chan struct{}
+	manager  *manager
 	failures bytes.Buffer // what the daemon logged as an error; to be read once it has stopped
 }
 
@@ -170,11 +172,14 @@ func (c *clinic) must(err error) {
 // start runs the daemon until stop is called.
 func (c *clinic) start() {
 	c.t.Helper()
+	c.reload, c.manager = make(chan struct{}), &manager{}
 	ctx, cancel := context.WithCancel(c.t.Context())
 	ready, ended := make(chan daemon.Running, 1), make(chan error, 1)
 	go func() {
 		ended <- daemon.Run(ctx, daemon.Options{
 			Config: c.cfg, Log: c.logger(), Version: "test", HTTP: c.inside,
+			Reload: c.reload, Load: func() (*config.Config, error) { return config.Load(c.cfg.Path) },
+			Notify: c.manager.notify, Watchdog: watchdog,
 			Public: c.net.listen("public"), Admin: c.net.listen("admin"), Ready: func(r daemon.Running) { ready <- r },
 			Providers: map[string]daemon.Provider{config.Google: {
 				New: func(cc daemon.ClientConfig) (daemon.Client, error) {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"slotd/internal/admin"
 	"slotd/internal/calendar"
 	"slotd/internal/config"
 	"slotd/internal/desk"
@@ -24,6 +25,8 @@ import (
 type Client interface {
 	syncer.Source
 	syncer.Sink
+	// Calendars lists the calendars that the account sees.
+	Calendars(ctx context.Context) ([]calendar.Info, error)
 }
 
 // ClientConfig is what a Provider makes a client of.
@@ -58,6 +61,17 @@ type Options struct {
 	HTTP *http.Client
 	// Ready is called once requests are served.
 	Ready func(Running)
+
+	// Each value from Reload asks to take over the config that Load then returns. When anything is wrong with it, the
+	// daemon goes on as it is and its status says so. Both may be nil.
+	Reload <-chan struct{}
+	Load   func() (*config.Config, error)
+	// Notify tells the service manager a new state, in the form of sd_notify(3); nil when there is none.
+	Notify func(state string)
+	// Watchdog is how long the service manager waits for a sign of life before it restarts the daemon; 0 means for ever.
+	Watchdog time.Duration
+
+	metrics *admin.Metrics // made by Run
 }
 
 // Running is a daemon that serves.
@@ -67,25 +81,30 @@ type Running struct {
 	Syncer        *syncer.Syncer
 	// Checked returns when the provider last confirmed the mirror of a calendar.
 	Checked func(calendar.ID) time.Time
+	// Store is open until Run returns; it stays the same over reloads, as opposed to Desk and Syncer.
+	Store *store.Store
 }
 
 // Run serves until ctx ends and returns after everything has stopped: first the servers, then the syncer, then the
-// accounts, then the store. The error says what could not be started, or what failed.
-func Run(ctx context.Context, o Options) (err error) {
-	db, err := bolt.Open(o.Config.Store.Path, bolt.Options{})
+// accounts, then the store. What does not stop within [StopWithin] is given up. The error says what could not be started,
+// what failed, or what did not stop.
+func Run(ctx context.Context, o Options) error {
+	o.metrics = admin.NewMetrics(o.Version)
+	w := newHealth(o.Config.Store.Path)
+	o.HTTP = w.clocks.client(providerHTTP(o))
+	db, err := bolt.Open(o.Config.Store.Path, bolt.Options{Committed: func(took time.Duration, callers int, err error) {
+		o.metrics.Committed(took, callers, err)
+		w.storage.committed(err)
+	}})
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
 	st, err := store.Open(ctx, db)
 	if err != nil {
-		return err
+		return errors.Join(err, db.Close())
 	}
-	p, err := assemble(o, st)
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	defer func() { err = errors.Join(err, st.FlushChecked(context.WithoutCancel(ctx))) }()
-	return p.serve(ctx)
+	w.backups = newBackups(db, st.ID())
+	h := newHost(o, st, db, w)
+	err = h.run(ctx)
+	return errors.Join(err, h.stopping.wait("the store", db.Close))
 }

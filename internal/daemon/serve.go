@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
-	"golang.org/x/sync/errgroup"
 
 	"slotd/internal/admin"
 )
@@ -23,69 +22,10 @@ const (
 	readWithin       = 10 * time.Second
 	writeWithin      = 15 * time.Second
 	idleWithin       = 2 * time.Minute
-	stopWithin       = 10 * time.Second
+	drainWithin      = time.Second      // for connections that may still bring a request
+	stopWithin       = 10 * time.Second // for requests that run
 	maxHeader        = 16 << 10
 )
-
-// serve runs the parts until ctx ends or one of them fails.
-func (p *parts) serve(ctx context.Context) error {
-	public, err := listen(ctx, p.o.Public, p.cfg.Server.Listen)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = public.Close() }()
-	private, err := listen(ctx, p.o.Admin, p.cfg.Server.Admin)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = private.Close() }()
-
-	// The syncer outlives the servers: what they acknowledge last is still written, as far as time allows.
-	syncing, stopSyncing := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopSyncing()
-	var background errgroup.Group
-	background.Go(func() error { p.syncer.Run(syncing); return nil })
-	clock := p.startClock(syncing)
-
-	servers, serving := errgroup.WithContext(ctx)
-	p.serveOn(serving, servers, public, p.webhook.Handler())
-	p.serveOn(serving, servers, private, p.adminHandler())
-	p.log.Info("serving", "public", public.Addr().String(), "admin", private.Addr().String(), "version", p.o.Version)
-	if p.o.Ready != nil {
-		p.o.Ready(Running{
-			Public: public.Addr(), Admin: private.Addr(), Desk: p.desk, Syncer: p.syncer, Checked: p.store.Checked,
-		})
-	}
-	err = servers.Wait()
-	stopSyncing()
-	<-clock.Stop().Done()
-	_ = background.Wait()
-	p.log.Info("stopped")
-	return err
-}
-
-// serveOn serves until ctx ends, then lets running requests finish.
-func (p *parts) serveOn(ctx context.Context, group *errgroup.Group, l net.Listener, h http.Handler) {
-	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: readHeaderWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin,
-		IdleTimeout: idleWithin, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
-	group.Go(func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve %s: %w", l.Addr(), err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-		defer cancel()
-		if err := srv.Shutdown(stopping); err != nil {
-			return errors.Join(fmt.Errorf("stop serving %s: %w", l.Addr(), err), srv.Close())
-		}
-		return nil
-	})
-}
 
 // startClock starts what is bound to the clock: the flush of the freshness, and the nightly full read of all calendars.
 func (p *parts) startClock(ctx context.Context) *cron.Cron {
@@ -103,6 +43,7 @@ func (p *parts) startClock(ctx context.Context) *cron.Cron {
 	if err == nil {
 		c.Schedule(night, cron.FuncJob(p.syncer.ReadAll))
 	}
+	p.startWatch(ctx, c)
 	c.Start()
 	return c
 }
@@ -147,5 +88,9 @@ func listen(ctx context.Context, given net.Listener, address string) (net.Listen
 }
 
 func (p *parts) adminHandler() http.Handler {
-	return admin.Handler(admin.Config{Desk: p.desk, Store: p.store, Status: p.status, Log: p.log, Now: time.Now})
+	return admin.Handler(admin.Config{
+		Desk: p.desk, Store: p.store, Status: p.status, Metrics: p.o.metrics, Log: p.log, Now: time.Now,
+		Accounts: p.commands, SignIns: signIns{&p.host.signIns},
+		Backup: p.host.health.backups.make, Doctor: p.doctor,
+	})
 }

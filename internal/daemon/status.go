@@ -8,35 +8,76 @@ import (
 
 	"slotd/internal/account"
 	"slotd/internal/admin"
+	"slotd/internal/booking"
 	"slotd/store"
 	"slotd/syncer"
 )
 
-// ready says why the endpoint cannot answer well: as long as no calendar was ever read there is nothing to offer.
+// outboxStuck is the age from which a mark says that something is wrong: a write takes seconds.
+const outboxStuck = 5 * time.Minute
+
+// problem is something that needs a person. The key stays the same as long as it is the same problem, whatever its
+// text; without a key it is logged where it arises.
+type problem struct{ key, text string }
+
+// ready says why the endpoint cannot answer well: nothing can be booked without a calendar that was read, nor while
+// nothing can be written down.
 func (p *parts) ready() error {
+	if err := p.host.health.storage.refuses(); err != nil {
+		return fmt.Errorf("bookings cannot be stored: %s", refusal(err))
+	}
+	read := false
 	for _, m := range p.syncer.Status() {
-		if !m.Checked.IsZero() {
+		if p.desk.Fresh(m.Calendar) {
 			return nil
 		}
+		read = read || !m.Checked.IsZero()
+	}
+	if read {
+		return errors.New("no calendar was confirmed by its provider lately; see slotd status")
 	}
 	return errors.New("no calendar has been read yet")
 }
 
 // status gathers the state of the daemon.
 func (p *parts) status(ctx context.Context) (admin.Status, error) {
+	s, problems, err := p.survey(ctx)
+	if err != nil {
+		return s, err
+	}
+	err = p.store.View(ctx, func(r *store.Reader) error { return p.attention(r, &s, s.Now) })
+	for _, problem := range problems {
+		s.Problems = append(s.Problems, problem.text)
+	}
+	for _, a := range s.Attention {
+		s.Problems = append(s.Problems, fmt.Sprintf("booking %s needs a person: %s", a.Reference, a.Why))
+	}
+	return s, err
+}
+
+// survey gathers all but the bookings, and what is wrong with it. It is cheap enough to be made each minute.
+func (p *parts) survey(ctx context.Context) (s admin.Status, problems []problem, err error) {
 	now := time.Now()
-	s := admin.Status{Version: p.o.Version, Started: p.started.UTC(), Now: now.UTC(), Problems: []string{}}
+	s = admin.Status{Version: p.o.Version, Started: p.started.UTC(), Now: now.UTC(), Problems: []string{}}
+	s.Problems = append(s.Problems, p.host.problems()...)
+	add := func(key, format string, args ...any) {
+		problems = append(problems, problem{key, fmt.Sprintf(format, args...)})
+	}
+	p.ground(&s, add)
 	for _, a := range p.accounts {
 		st := a.Status()
 		cfg, _ := p.cfg.Account(a.Name())
-		s.Accounts = append(s.Accounts, admin.Account{
-			Name: a.Name(), Provider: cfg.Provider, State: string(st.State), Reason: st.Reason,
-		})
+		row := admin.Account{Name: a.Name(), Provider: cfg.Provider, State: string(st.State), Reason: st.Reason}
+		if !st.Expiry.IsZero() {
+			expiry := st.Expiry.UTC()
+			row.Expires = &expiry
+		}
+		s.Accounts = append(s.Accounts, row)
 		if st.State == account.StateNeedsPerson {
-			s.Problems = append(s.Problems, fmt.Sprintf("account %s needs a person: %s", a.Name(), st.Reason))
+			add("", "account %s needs a person: %s", a.Name(), st.Reason)
 		}
 	}
-	err := p.store.View(ctx, func(r *store.Reader) error {
+	err = p.store.View(ctx, func(r *store.Reader) error {
 		for _, m := range p.syncer.Status() {
 			c, err := p.calendarStatus(r, m, now)
 			if err != nil {
@@ -44,19 +85,67 @@ func (p *parts) status(ctx context.Context) (admin.Status, error) {
 			}
 			s.Calendars = append(s.Calendars, c)
 			if !c.Fresh {
-				s.Problems = append(s.Problems, p.staleText(c))
+				add("calendar "+string(c.ID), "%s", staleText(c))
 			}
 		}
-		if err := p.outbox(r, &s); err != nil {
-			return err
-		}
-		return p.attention(r, &s, now)
+		return p.outbox(r, &s, add)
 	})
-	return s, err
+	return s, problems, err
+}
+
+type adder func(key, format string, args ...any)
+
+// ground is the state of what slotd stands on: the disk, the clock, the copies.
+func (p *parts) ground(s *admin.Status, add adder) {
+	p.host.health.storage.look()
+	s.Storage, s.Clocks, s.Backup = p.host.health.storage.status(), p.host.health.clocks.list(), p.host.health.backups.status(s.Now)
+	if s.Storage.Refuses != "" {
+		add("storage", "nothing can be booked: commits fail since %s: %s",
+			s.Storage.RefusesSince.Format(time.RFC3339), s.Storage.Refuses)
+	}
+	if s.Storage.Total > 0 && s.Storage.Free < freeTold {
+		add("disk", "the disk of %s is full: %s left", s.Storage.Path, bytesText(s.Storage.Free))
+	}
+	for _, c := range s.Clocks {
+		if d := c.Ahead(); d.Abs() > skewTold {
+			add("clock "+c.Host, "%s", skewText(c.Host, d))
+		}
+	}
+	if text := backupTrouble(s.Backup, s.Now, p.started); text != "" {
+		add("backup", "%s", text)
+	}
+}
+
+// skewText says how far the clock is off.
+func skewText(host string, ahead time.Duration) string {
+	where := "ahead of"
+	if ahead < 0 {
+		where = "behind"
+	}
+	return fmt.Sprintf("the clock of this host is %s %s that of %s: set it, and keep it by NTP",
+		ahead.Abs().Round(time.Second), where, host)
+}
+
+// backupTrouble says what is wrong with the scheduled copies, "" when nothing is. A daemon that has just started makes
+// the one that was missed first.
+func backupTrouble(b *admin.Backup, now, started time.Time) string {
+	switch {
+	case b == nil:
+	case b.Error != "":
+		return fmt.Sprintf("the scheduled backup failed at %s: %s", b.Failed.Format(time.RFC3339), b.Error)
+	case now.Sub(started) < 2*copyWithin:
+	case b.Last == nil:
+		return "there is no backup in " + b.Directory
+	case now.Sub(*b.Last) > backupStale:
+		return fmt.Sprintf("the newest backup in %s is %s old", b.Directory, now.Sub(*b.Last).Round(time.Minute))
+	}
+	return ""
 }
 
 func (p *parts) calendarStatus(r *store.Reader, m syncer.Status, now time.Time) (admin.Calendar, error) {
-	c := admin.Calendar{ID: m.Calendar, Failures: m.Failures}
+	c := admin.Calendar{
+		ID: m.Calendar, Label: admin.CalendarLabel(p.store.ID(), m.Calendar), Failures: m.Failures,
+	}
 	if m.Error != nil {
 		c.Error = m.Error.Error()
 	}
@@ -76,7 +165,7 @@ func (p *parts) calendarStatus(r *store.Reader, m syncer.Status, now time.Time) 
 	return c, nil
 }
 
-func (p *parts) staleText(c admin.Calendar) string {
+func staleText(c admin.Calendar) string {
 	why := "was never read; its resources offer nothing"
 	if c.Checked != nil {
 		why = fmt.Sprintf("was last confirmed %s ago; its resources are hidden",
@@ -90,7 +179,7 @@ func (p *parts) staleText(c admin.Calendar) string {
 
 const outboxShown = 10_000
 
-func (p *parts) outbox(r *store.Reader, s *admin.Status) error {
+func (p *parts) outbox(r *store.Reader, s *admin.Status, add adder) error {
 	due, err := r.DueMarks(outboxShown)
 	if err != nil {
 		return err
@@ -106,10 +195,15 @@ func (p *parts) outbox(r *store.Reader, s *admin.Status) error {
 			s.Outbox.Oldest = &since
 		}
 	}
+	if s.Outbox.Oldest != nil {
+		if age := s.Now.Sub(*s.Outbox.Oldest); age > outboxStuck {
+			add("outbox", "the outbox is stuck: %d waiting, the oldest for %s", s.Outbox.Waiting, age.Round(time.Second))
+		}
+	}
 	for cal, w := range p.syncer.WriteErrors() {
 		text := fmt.Sprintf("writing to %s fails: %v", cal, w.Error)
 		s.Outbox.Errors = append(s.Outbox.Errors, text)
-		s.Problems = append(s.Problems, text)
+		add("writing "+string(cal), "%s", text)
 	}
 	return nil
 }
@@ -128,11 +222,15 @@ func (p *parts) attention(r *store.Reader, s *admin.Status, now time.Time) error
 		if b == nil {
 			continue // the index is only a hint
 		}
-		if why := b.NeedsPerson(now); why != "" {
+		if need, why := b.Need(now); why != "" {
 			s.Attention = append(s.Attention, admin.Attention{
-				Booking: id, Reference: b.Reference, Start: b.StartTime(), Why: why,
+				Booking: id, Reference: b.Reference, Start: b.StartTime(), Need: need, Why: why,
 			})
-			s.Problems = append(s.Problems, fmt.Sprintf("booking %s needs a person: %s", b.Reference, why))
+		}
+		for _, pl := range b.Placements {
+			if pl.Status == booking.Stuck && b.End > now.Unix() {
+				s.Outbox.SetAside++
+			}
 		}
 	}
 	return nil

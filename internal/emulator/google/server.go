@@ -186,6 +186,7 @@ func (s *Server) api(handle func(*call) (any, *apiError), scopes ...string) http
 			return
 		}
 		if !access.Allows(append(scopes, scopeAll)...) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="https://accounts.google.com/", error="insufficient_scope"`)
 			writeError(w, newError(http.StatusForbidden, "insufficientPermissions", "Insufficient Permission"))
 			return
 		}

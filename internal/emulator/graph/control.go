@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slotd/internal/emulator/fault"
+	"slotd/internal/emulator/oauth"
 )
 
 // AddAccount makes user, a UPN, known with an empty mailbox, and returns what a daemon needs to act for them. It can
@@ -238,6 +239,9 @@ func (s *Server) RevokeRefresh(user string) { s.auth.RevokeRefresh(user) }
 
 // ExpireAccess ends the access tokens of user, or of applications when it is ""; a refresh gets new ones.
 func (s *Server) ExpireAccess(user string) { s.auth.ExpireAccess(user) }
+
+// Auth returns the authorization server, whose further moods a test may set.
+func (s *Server) Auth() *oauth.Server { return s.auth }
 
 // DenyScopes makes the person untick these scopes at every consent from now on.
 func (s *Server) DenyScopes(scopes ...string) { s.auth.DenyScopes(scopes...) }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"html/template"
 	"io"
@@ -16,6 +17,7 @@ type reply struct {
 	ExpiresIn    int    `json:"expires_in"`
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope"`
+	RefreshEnds  int    `json:"refresh_token_expires_in,omitempty"`
 	TokenType    string `json:"token_type"`
 }
 
@@ -45,6 +47,9 @@ func (s *Server) Authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	case q.Get("client_id") != ClientID:
 		http.Error(w, "unknown client_id", http.StatusUnauthorized)
+		return
+	case !s.allowed(back):
+		http.Error(w, "Error 400: redirect_uri_mismatch", http.StatusBadRequest)
 		return
 	case q.Get("code_challenge") != "" && q.Get("code_challenge_method") != "S256":
 		http.Error(w, "code_challenge_method is not S256", http.StatusBadRequest)
@@ -154,6 +159,8 @@ func (s *Server) grant(form url.Values) (*reply, *refusal) {
 		return s.redeemCode(form)
 	case "refresh_token":
 		return s.refreshGrant(form.Get("refresh_token"))
+	case grantAssertion:
+		return s.redeemAssertion(form.Get("assertion"))
 	case "client_credentials":
 		if !s.opt.PublicClients { // Microsoft's flavour; Google has no such grant here
 			break
@@ -218,10 +225,14 @@ func (s *Server) redeemDevice(token string) (*reply, *refusal) {
 }
 
 func (s *Server) reply(a Access, refresh string) *reply {
-	return &reply{
+	r := &reply{
 		AccessToken: s.newAccess(a), ExpiresIn: int(AccessLife.Seconds()), RefreshToken: refresh,
 		Scope: strings.Join(a.Scopes, " "), TokenType: "Bearer",
 	}
+	if refresh != "" {
+		r.RefreshEnds = int(s.mood.refreshLife.Seconds())
+	}
+	return r
 }
 
 // Device serves the device authorization endpoint (RFC 8628 section 3.1).
@@ -234,6 +245,7 @@ func (s *Server) Device(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
+	interval := cmp.Or(s.mood.interval, 5)
 	token, short := s.newToken("device"), strings.ToUpper(s.newToken("")[len(s.opt.Prefix)+1:][:8])
 	s.devices[token] = &device{
 		userCode: short, scopes: s.granted(r.PostForm.Get("scope")), expires: s.opt.Now().Add(deviceLife),
@@ -245,7 +257,7 @@ func (s *Server) Device(w http.ResponseWriter, r *http.Request) {
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
 		"device_code": token, "user_code": short, "verification_uri": page,
-		"expires_in": int(deviceLife.Seconds()), "interval": 5,
+		"expires_in": int(deviceLife.Seconds()), "interval": interval,
 		"message": "To sign in, open " + page + " and enter the code " + short + ".",
 	})
 }
@@ -295,6 +307,9 @@ func (s *Server) Revoke(w http.ResponseWriter, r *http.Request) {
 
 // checkClient checks the client's identity. Without a secret only public clients pass, and never as an application.
 func (s *Server) checkClient(id, secret, grantType string) *refusal {
+	if grantType == grantAssertion { // the assertion is the identity
+		return nil
+	}
 	optional := s.opt.PublicClients && grantType != "client_credentials"
 	if id == ClientID && (secret == ClientSecret || (secret == "" && optional)) {
 		return nil

@@ -104,6 +104,7 @@ type Server struct {
 	codes     map[string]*code
 	devices   map[string]*device
 	last      int
+	mood      mood
 }
 
 // New returns a server without accounts.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -41,6 +42,8 @@ type DB struct {
 	closed   chan struct{} // closed when the committer has ended; closeErr is set then
 	once     sync.Once
 	closeErr error
+
+	committed func(took time.Duration, callers int, err error) // see Options; may be nil
 
 	// Owned by the committer.
 	unsure   bool                  // the last commit may be in memory and not on disk

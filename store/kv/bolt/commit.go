@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -43,8 +44,13 @@ func (db *DB) runGroup(first call) {
 		<-g.ran
 		n++
 	}
+	writes, begun := g.tx != nil && (len(g.writes) > 0 || g.unsure), time.Now()
 	g.result = db.commit(g)
+	took := time.Since(begun)
 	close(g.done)
+	if writes && db.committed != nil {
+		db.committed(took, n, g.result)
+	}
 }
 
 // waiting returns the next caller for the group, nil when nobody waits: a commit is never delayed for company.

@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"slotd/internal/config"
+	"slotd/store"
+)
+
+// stepWithin bounds each wait of a reload: for the old syncer, for requests on the old parts, for the old accounts.
+const stepWithin = 10 * time.Second
+
+// refusedConfig is why the config on disk is not the one that is used.
+type refusedConfig struct {
+	at  time.Time
+	err error
+}
+
+func (h *host) reloads(ctx context.Context) {
+	for {
+		select {
+		case <-h.o.Reload: // nil: never
+			h.reload(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reload puts new parts in the place of those that serve, or leaves everything as it is.
+func (h *host) reload(ctx context.Context) {
+	// MONOTONIC_USEC is for units of Type=notify-reload; it comes with a line end.
+	h.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec() + "STATUS=Reloading the config")
+	defer h.tellReady(ctx)
+	old := h.now()
+	next, err := h.prepare(ctx, old.cfg)
+	h.note(err)
+	if err != nil {
+		h.log.Error("reload: the config on disk was refused, the old one stays", "error", err)
+		return
+	}
+	h.replace(ctx, old, next)
+	h.log.Info("reloaded", "calendars", len(calendars(next.cfg.Resources)), "resources", len(next.cfg.Resources))
+}
+
+// prepare makes parts of the config on disk, or says all that is wrong with it.
+func (h *host) prepare(ctx context.Context, old *config.Config) (*parts, error) {
+	if h.o.Load == nil {
+		return nil, errors.New("this daemon has no config on disk")
+	}
+	cfg, err := h.o.Load()
+	if err != nil {
+		return nil, err
+	}
+	p, err := assemble(h, cfg)
+	if err = errors.Join(needsRestart(old, cfg), h.accountSecrets(ctx, cfg), err); err != nil && p != nil {
+		p.close()
+	}
+	return p, err
+}
+
+// replace lets next take over from old. Two syncers never run at once, nor two that refresh one account's token.
+func (h *host) replace(ctx context.Context, old, next *parts) {
+	left := func(what string, stop func()) {
+		if !within(ctx, stepWithin, stop) && ctx.Err() == nil {
+			// It was cancelled, so it writes nothing any more.
+			h.log.Warn("reload: left behind", "what", what)
+		}
+	}
+	left("the old syncer", old.stop)
+	h.swap(next)
+	left("requests that began before", old.run.requests.Wait)
+	left("a refresh of an old account's access token", old.close)
+	next.start(ctx)
+}
+
+// within runs f and reports whether it returned before d or ctx ended; f goes on if not.
+func within(ctx context.Context, d time.Duration, f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// needsRestart says which changes a running process cannot take over.
+func needsRestart(old, next *config.Config) error {
+	var errs []error
+	for _, c := range []struct{ key, old, next string }{
+		{"[store] path", old.Store.Path, next.Store.Path},
+		{"[server] listen", old.Server.Listen, next.Server.Listen},
+		{"[server] admin", old.Server.Admin, next.Server.Admin},
+	} {
+		if c.old != c.next {
+			errs = append(errs, fmt.Errorf("%s changed from %q to %q: this needs a restart", c.key, c.old, c.next))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// accountSecrets says which secrets of accounts cannot be read. A daemon that starts shows them as accounts that need a
+// person; one that runs had better go on with what it has.
+func (h *host) accountSecrets(ctx context.Context, cfg *config.Config) error {
+	var errs []error
+	for _, a := range cfg.Accounts {
+		if a.ClientSecret.Set() {
+			if _, err := a.ClientSecret.Read(); err != nil {
+				errs = append(errs, fmt.Errorf("account %s: client secret: %w", a.Name, err))
+			}
+		}
+		if !a.RefreshToken.Set() {
+			continue
+		}
+		if _, err := a.RefreshToken.Read(); err != nil && !hasToken(ctx, h.store, a.Name) {
+			errs = append(errs, fmt.Errorf("account %s: refresh token: %w", a.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func hasToken(ctx context.Context, st *store.Store, account string) bool {
+	doc, err := st.LoadToken(ctx, account)
+	return err == nil && doc != nil
+}
+
+// note remembers how the last reload ended.
+func (h *host) note(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused = refusedConfig{at: time.Now(), err: err}
+}
+
+// problems are those of the host in the status: a config on disk that was refused.
+func (h *host) problems() []string {
+	h.mu.Lock()
+	r, p := h.refused, h.current
+	h.mu.Unlock()
+	if r.err == nil {
+		return nil
+	}
+	at := r.at.In(p.cfg.Business.Zone).Format("2006-01-02 15:04:05 MST")
+	return []string{fmt.Sprintf("the config on disk was refused at %s: %s", at, strings.ReplaceAll(r.err.Error(), "\n", "\n  "))}
+}
