@@ -55,14 +55,14 @@ func (r remoteAccounts) Disconnect(ctx context.Context, name string, local bool)
 
 // Expect implements admin.SignIns.
 func (r remoteAccounts) Expect(ctx context.Context, state string) error {
-	return callDaemon(ctx, r.cfg, http.MethodPost, "/api/signins", admin.SignInState{State: state}, &struct{}{})
+	return callDaemon(ctx, r.cfg, http.MethodPost, "/api/sign-ins", admin.SignInState{State: state}, &struct{}{})
 }
 
 // Wait returns what the browser brought, asking again until ctx ends.
 func (r remoteAccounts) Wait(ctx context.Context, state string) (admin.SignInAnswer, error) {
 	for {
 		var out admin.SignInAnswer
-		err := callDaemon(ctx, r.cfg, http.MethodPost, "/api/signins/wait", admin.SignInState{State: state}, &out)
+		err := callDaemon(ctx, r.cfg, http.MethodPost, "/api/sign-ins/wait", admin.SignInState{State: state}, &out)
 		if err != nil || out != (admin.SignInAnswer{}) {
 			return out, err
 		}

@@ -149,13 +149,13 @@ func (c *connecting) adopt(ctx context.Context, grant account.Grant) error {
 
 // lifeNote says how long a sign-in lasts.
 func (c *connecting) lifeNote(g account.Grant) string {
-	const mend = "Publish it (Google Auth Platform, Audience, \"In production\") and run this\ncommand again."
+	const mend = "Publish it (Google Auth Platform, Audience, \"In production\") and run this command again."
 	switch {
 	case g.Ends > 0:
 		return fmt.Sprintf("WARNING: this sign-in ends on %s. Google says so for consent screens in testing.\n%s\n",
 			time.Now().Add(g.Ends).UTC().Format("2006-01-02 15:04 UTC"), mend)
 	case c.acc.Provider == config.Google:
-		return "Note: if the consent screen is in testing, Google ends this sign-in after 7 days. " + mend + "\n"
+		return "Note: if the consent screen is in testing, Google ends this sign-in after 7 days.\n" + mend + "\n"
 	}
 	return ""
 }

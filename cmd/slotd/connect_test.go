@@ -251,7 +251,7 @@ func TestConnectByThePublicAddress(t *testing.T) {
 func TestConnectByDeviceCode(t *testing.T) {
 	w := newSignIn(t)
 	w.graph.Auth().PollDevicesEvery(1)
-	w.run("connect", "google", "google", "--device").expect(t, exitUsage, "Google gives no calendar access to codes")
+	w.run("connect", "google", "google", "--device").expect(t, exitUsage, "gets no calendar access at Google")
 	s := w.connect("outlook", "outlook", "--device")
 	code := s.line[strings.LastIndex(s.line, " ")+1:]
 	page := strings.Fields(s.line)[1]

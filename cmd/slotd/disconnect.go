@@ -15,8 +15,8 @@ func (a *app) disconnectCommand() *cobra.Command {
 		Use:   "disconnect ACCOUNT",
 		Short: "Take back an account's sign-in at the provider and forget its token",
 		Long: `Disconnect revokes the sign-in at the provider, as far as the provider offers that, and removes the stored token.
-The resources of the account's calendars are hidden from then on. What is booked stays booked; it is written to the
-calendar after the next 'slotd connect'.`,
+The resources of its calendars are hidden as soon as what was last read is older than serve_within. What is booked
+stays booked; what was not written to the calendar yet is written after the next 'slotd connect'.`,
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.load()

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +67,23 @@ func TestDoctorFindsNothingInAHealthyWorld(t *testing.T) {
 	if !e.Healthy || len(e.Checks) < 15 {
 		t.Errorf("%+v", e)
 	}
+}
+
+func TestDoctorAsksThroughThePublicAddress(t *testing.T) {
+	w := newWorld(t)
+	var broken atomic.Bool
+	public := w.listen(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if broken.Load() {
+			http.Error(rw, "bad gateway", http.StatusBadGateway)
+			return
+		}
+		httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: w.daemon.public}).ServeHTTP(rw, r)
+	}))
+	replaceInFile(t, filepath.Join(w.dir, "slotd.toml"), "[server]\n", "[server]\npublic_url = \""+public+"\"\n")
+	w.start()
+	w.run("doctor").expect(t, exitDone, "ok    public ping", "ok    clock, "+strings.TrimPrefix(public, "http://"))
+	broken.Store(true)
+	w.run("doctor").expect(t, exitFailed, "FAIL  public ping", "status 502")
 }
 
 func TestDoctorFindsEachSickness(t *testing.T) {

@@ -92,7 +92,7 @@ type Device struct {
 }
 
 // ErrNoDevice is returned where the provider has no codes to type.
-var ErrNoDevice = errors.New("Google gives no calendar access to codes that are typed on another device: " + //nolint:staticcheck // a name
+var ErrNoDevice = errors.New("a code that is typed on another device gets no calendar access at Google: " +
 	"run the command without --device and follow what it says, or with --public")
 
 // NewDevice asks the provider for a code.

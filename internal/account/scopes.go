@@ -41,10 +41,10 @@ func normal(scope string) string {
 // and at both the right to write includes that to read.
 func covers(have, want string) bool {
 	const google = "https://www.googleapis.com/auth/calendar"
-	switch {
-	case have == want:
+	switch have {
+	case want:
 		return true
-	case have == google:
+	case google:
 		return strings.HasPrefix(want, google+".")
 	}
 	return want == strings.TrimSuffix(have, "write") && strings.HasSuffix(have, ".readwrite") || want == have+".readonly"

@@ -100,10 +100,10 @@ func (a *api) accountRoutes(mux *http.ServeMux) {
 			}))
 	}
 	if s := a.cfg.SignIns; s != nil {
-		mux.HandleFunc("POST /api/signins", tell(func(_ *http.Request, in SignInState) (struct{}, error) {
+		mux.HandleFunc("POST /api/sign-ins", tell(func(_ *http.Request, in SignInState) (struct{}, error) {
 			return struct{}{}, s.Expect(in.State)
 		}))
-		mux.HandleFunc("POST /api/signins/wait", tell(func(r *http.Request, in SignInState) (out SignInAnswer, err error) {
+		mux.HandleFunc("POST /api/sign-ins/wait", tell(func(r *http.Request, in SignInState) (out SignInAnswer, err error) {
 			ctx, cancel := context.WithTimeout(r.Context(), signInPoll)
 			defer cancel()
 			out.Code, out.Refusal, err = s.Wait(ctx, in.State)

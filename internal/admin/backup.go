@@ -46,6 +46,13 @@ const progressEvery = 16 << 20
 // longAnswer bounds an answer that takes its time; the server's own bound is for quick ones.
 const longAnswer = 15 * time.Minute
 
+// takeTime puts off the deadlines that the server has set for quick answers; that for reading would end the request's
+// context. A server that cannot do it cuts the answer off, which its reader notices.
+func takeTime(c *http.ResponseController, d time.Duration) {
+	at := time.Now().Add(d)
+	_, _ = c.SetReadDeadline(at), c.SetWriteDeadline(at)
+}
+
 // MakeBackup makes a copy of the database at path, "" for the usual place, and tells how far it is.
 type MakeBackup func(ctx context.Context, path string, progress func(copied, total int64)) (BackupMade, error)
 
@@ -67,9 +74,8 @@ func (a *api) backup(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	// The answer to SetWriteDeadline does not matter: without it a large copy is cut off and reported as such.
 	out := http.NewResponseController(w)
-	_ = out.SetWriteDeadline(time.Now().Add(longAnswer))
+	takeTime(out, longAnswer)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	enc := json.NewEncoder(w)

@@ -29,7 +29,7 @@ type Check struct {
 const doctorWithin = 45 * time.Second
 
 func (a *api) doctor(w http.ResponseWriter, r *http.Request) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * doctorWithin)) // without it: cut off, and said
+	takeTime(http.NewResponseController(w), 2*doctorWithin)
 	serve(a, func(r *http.Request) ([]Check, error) {
 		ctx, cancel := context.WithTimeout(r.Context(), doctorWithin)
 		defer cancel()

@@ -284,7 +284,9 @@ func providerHTTP(o Options) *http.Client {
 }
 
 // TryGrant finds out whose a sign-in is and which calendars it sees, before anything is saved.
-func TryGrant(ctx context.Context, o Options, a *config.Account, g account.Grant) (account.Identity, []admin.CalendarChoice, error) {
+func TryGrant(
+	ctx context.Context, o Options, a *config.Account, g account.Grant,
+) (account.Identity, []admin.CalendarChoice, error) {
 	acc, err := g.Try(AccountConfig(o.Config, a, providerHTTP(o)))
 	if err != nil {
 		return account.Identity{}, nil, err

@@ -25,7 +25,7 @@ func (p *parts) doctor(ctx context.Context) []admin.Check {
 	client := *p.o.HTTP // Run sees to it that there is one
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	f := &findings{checks: Examine(ctx, p.cfg, &client)}
-	for _, text := range p.host.problems() {
+	if text := p.host.problem(); text != "" {
 		f.warn("config on disk", "%s", text)
 	}
 	p.pings(ctx, f)

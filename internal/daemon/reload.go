@@ -145,14 +145,14 @@ func (h *host) note(err error) {
 	h.refused = refusedConfig{at: time.Now(), err: err}
 }
 
-// problems are those of the host in the status: a config on disk that was refused.
-func (h *host) problems() []string {
+// problem says why the config on disk was refused, "" when it is the one that is used.
+func (h *host) problem() string {
 	h.mu.Lock()
 	r, p := h.refused, h.current
 	h.mu.Unlock()
 	if r.err == nil {
-		return nil
+		return ""
 	}
 	at := r.at.In(p.cfg.Business.Zone).Format("2006-01-02 15:04:05 MST")
-	return []string{fmt.Sprintf("the config on disk was refused at %s: %s", at, strings.ReplaceAll(r.err.Error(), "\n", "\n  "))}
+	return fmt.Sprintf("the config on disk was refused at %s: %s", at, strings.ReplaceAll(r.err.Error(), "\n", "\n  "))
 }

@@ -23,7 +23,8 @@ type server struct {
 
 	mu    sync.Mutex // guards the fields below; never held across a call
 	conns int
-	empty chan struct{} // closed when a draining server has no connection left
+	final bool          // no connection will be accepted any more
+	empty chan struct{} // closed when there is none left then
 }
 
 func newServer(l net.Listener, h http.Handler, log *slog.Logger) *server {
@@ -43,10 +44,14 @@ func newServer(l net.Listener, h http.Handler, log *slog.Logger) *server {
 
 // run serves until ctx ends, then lets running requests finish.
 func (s *server) run(ctx context.Context) error {
-	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.listener) }()
+	var err error
+	served := make(chan struct{})
+	go func() {
+		err = s.http.Serve(s.listener)
+		close(served)
+	}()
 	select {
-	case err := <-served:
+	case <-served:
 		return errors.Join(fmt.Errorf("serve %s: %w", s.listener.Addr(), err), s.http.Close())
 	case <-ctx.Done():
 		return s.stop(context.WithoutCancel(ctx), served)
@@ -55,11 +60,11 @@ func (s *server) run(ctx context.Context) error {
 
 // stop differs from http.Server.Shutdown in its care for connections without a request: at a moment when a client may be
 // sending one, Shutdown closes them. Here they first get some time in which every answer ends its connection.
-func (s *server) stop(ctx context.Context, served <-chan error) error {
+func (s *server) stop(ctx context.Context, served <-chan struct{}) error {
 	s.draining.Store(true)
-	s.change(0)
-	_ = s.listener.Close() // a second Close by the server fails
+	_ = s.listener.Close() // the server has closed it already, or will fail to
 	<-served               // from here on every accepted connection is known to the server
+	s.last()
 	quiet := time.NewTimer(drainWithin)
 	defer quiet.Stop()
 	select {
@@ -88,12 +93,17 @@ func (s *server) change(by int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns += by
-	if s.conns > 0 || !s.draining.Load() {
-		return
+	if by < 0 && s.conns == 0 && s.final {
+		close(s.empty)
 	}
-	select {
-	case <-s.empty:
-	default:
+}
+
+// last says that no connection will be added.
+func (s *server) last() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.final = true
+	if s.conns == 0 {
 		close(s.empty)
 	}
 }
@@ -130,8 +140,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// probe asks the server that accepts from the listener for path and returns the status of its answer.
-func (l *listener) probe(ctx context.Context, path string) (int, error) {
+// probe asks the server that accepts from the listener for /healthz and returns the status of its answer.
+func (l *listener) probe(ctx context.Context) (int, error) {
 	if l.deadline == nil {
 		return http.StatusOK, nil
 	}
@@ -148,7 +158,7 @@ func (l *listener) probe(ctx context.Context, path string) (int, error) {
 	if until, ok := ctx.Deadline(); ok {
 		_ = here.SetDeadline(until) // a pipe has deadlines
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://watchdog"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://watchdog/healthz", nil)
 	if err != nil {
 		return 0, err
 	}

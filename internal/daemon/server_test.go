@@ -53,7 +53,7 @@ func TestProbesTakeNoConnection(t *testing.T) {
 		})
 	}
 	for range 200 {
-		if status, err := s.listener.probe(t.Context(), "/healthz"); err != nil || status != http.StatusOK {
+		if status, err := s.listener.probe(t.Context()); err != nil || status != http.StatusOK {
 			t.Fatalf("status %d, %v", status, err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestProbesFindWhatHangs(t *testing.T) {
 	s, stop := served(t, func(http.ResponseWriter, *http.Request) { <-release })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := s.listener.probe(ctx, "/healthz"); err == nil {
+	if _, err := s.listener.probe(ctx); err == nil {
 		t.Error("a handler that hangs seems to be well")
 	}
 	close(release)
@@ -80,7 +80,7 @@ func TestProbesFindWhatHangs(t *testing.T) {
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	for _, want := range []string{"timeout", "connections are not accepted"} {
-		if _, err := alone.probe(short, "/healthz"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := alone.probe(short); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

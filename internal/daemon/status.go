@@ -59,9 +59,11 @@ func (p *parts) status(ctx context.Context) (admin.Status, error) {
 func (p *parts) survey(ctx context.Context) (s admin.Status, problems []problem, err error) {
 	now := time.Now()
 	s = admin.Status{Version: p.o.Version, Started: p.started.UTC(), Now: now.UTC(), Problems: []string{}}
-	s.Problems = append(s.Problems, p.host.problems()...)
 	add := func(key, format string, args ...any) {
 		problems = append(problems, problem{key, fmt.Sprintf(format, args...)})
+	}
+	if text := p.host.problem(); text != "" {
+		add("config", "%s", text)
 	}
 	p.ground(&s, add)
 	for _, a := range p.accounts {

@@ -108,7 +108,7 @@ func (h *host) healthy(ctx context.Context) error {
 	}
 	for _, s := range h.servers {
 		// The admin address has no such route; any answer will do.
-		status, err := s.listener.probe(ctx, "/healthz")
+		status, err := s.listener.probe(ctx)
 		if err == nil && s == h.servers[0] && status != http.StatusOK {
 			err = fmt.Errorf("status %d", status)
 		}
@@ -155,7 +155,7 @@ func (h *host) summary(ctx context.Context) string {
 			text += ", account " + a.Name() + " needs a person"
 		}
 	}
-	if len(h.problems()) > 0 {
+	if h.problem() != "" {
 		text += ", the config on disk was refused"
 	}
 	return text

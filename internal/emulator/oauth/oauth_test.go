@@ -190,3 +190,43 @@ func TestClientMayUseBasicAuthAndRevoke(t *testing.T) {
 		t.Errorf("refresh after revocation: %d", status)
 	}
 }
+
+func TestMoods(t *testing.T) {
+	s := oauth.New(oauth.Options{Scopes: []string{"read", "write"}})
+	s.AddAccount(user)
+	s.EndRefreshAfter(7 * 24 * time.Hour)
+	status, got := redeem(t, s, url.Values{"code": {consent(t, s, nil).Get("code")}})
+	if status != http.StatusOK || got["refresh_token_expires_in"] != 604800.0 {
+		t.Errorf("%d %v", status, got)
+	}
+	s.LoseScopes(user, "write")
+	status, got = redeem(t, s, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got["refresh_token"].(string)}})
+	if status != http.StatusOK || got["scope"] != "read" {
+		t.Errorf("after a scope was lost: %d %v", status, got)
+	}
+	s.AllowRedirects("http://127.0.0.1/callback?slotd=1", "https://slotd.example/oauth/callback")
+	for redirect, want := range map[string]int{
+		callback: http.StatusFound, "https://slotd.example/oauth/callback": http.StatusFound,
+		"https://slotd.example/oauth/callback/": http.StatusBadRequest, "http://localhost:4711/callback": http.StatusBadRequest,
+		"https://slotd.example:8443/oauth/callback": http.StatusBadRequest,
+	} {
+		q := url.Values{"client_id": {oauth.ClientID}, "redirect_uri": {redirect}, "response_type": {"code"}}
+		if w := call(s.Authorize, "GET", "/auth?"+q.Encode(), nil); w.Code != want {
+			t.Errorf("%s: %d, want %d", redirect, w.Code, want)
+		}
+	}
+}
+
+func TestAssertionsThatAreNone(t *testing.T) {
+	s := oauth.New(oauth.Options{})
+	if _, err := s.AddServiceAccount("robot@project.example"); err != nil {
+		t.Fatal(err)
+	}
+	const jwt = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	for _, assertion := range []string{"", ".", "a.b.c", "e30.eyJpc3MiOiJyb2JvdEBwcm9qZWN0LmV4YW1wbGUifQ.AAAA"} {
+		form := url.Values{"grant_type": {jwt}, "assertion": {assertion}}
+		if w := call(s.Token, "POST", "/token", form); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "invalid_grant") {
+			t.Errorf("%q: %d %s", assertion, w.Code, w.Body)
+		}
+	}
+}
