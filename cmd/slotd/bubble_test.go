@@ -253,7 +253,12 @@ func (b *bubble) compare() {
 // wellAgain checks that the daemon itself says that all has recovered.
 func (b *bubble) wellAgain() {
 	b.t.Helper()
-	resp, err := b.client.Get("http://admin/api/status")
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://admin/api/status", nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Host = admin.UnixHost
+	resp, err := b.client.Do(req)
 	must(b.t, err)
 	defer func() { _ = resp.Body.Close() }()
 	var s admin.Status

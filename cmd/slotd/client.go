@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"slotd/internal/admin"
 	"slotd/internal/config"
 )
 
@@ -51,7 +52,7 @@ func sendDaemon(ctx context.Context, cfg *config.Config, method string, route ur
 	transport := &http.Transport{DisableKeepAlives: true}
 	route.Scheme, route.Host = "http", address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		route.Host = "slotd"
+		route.Host = admin.UnixHost
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", path)

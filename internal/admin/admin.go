@@ -181,7 +181,7 @@ func Handler(cfg Config) http.Handler {
 	if cfg.Doctor != nil {
 		mux.HandleFunc("GET /api/doctor", a.doctor)
 	}
-	return mux
+	return guard(mux)
 }
 
 type api struct {

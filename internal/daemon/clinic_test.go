@@ -235,7 +235,10 @@ func (c *clinic) phone() (*whatsapp.Phone, error) {
 // ask gets JSON from the admin address.
 func (c *clinic) ask(route string, out any) {
 	c.t.Helper()
-	resp, err := c.outside.Get("http://admin" + route)
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, "http://admin"+route, nil)
+	c.must(err)
+	req.Host = admin.UnixHost // "admin" is a name, as a foreign page has one
+	resp, err := c.outside.Do(req)
 	c.must(err)
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {

@@ -114,6 +114,7 @@ type listener struct {
 	net.Listener
 	deadline interface{ SetDeadline(time.Time) error } // nil where the listener has none; it cannot be probed then
 	probes   chan net.Conn                             // one slot
+	failing  atomic.Bool                               // the last real Accept failed, as without file descriptors
 }
 
 func newListener(l net.Listener) *listener {
@@ -132,6 +133,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		c, err := l.Listener.Accept()
 		if l.deadline == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			l.failing.Store(err != nil)
 			return c, err
 		}
 		if err := l.deadline.SetDeadline(time.Time{}); err != nil {
@@ -147,6 +149,9 @@ func (l *listener) probe(ctx context.Context) (int, error) {
 	}
 	here, there := net.Pipe()
 	defer func() { _ = here.Close() }()
+	if l.failing.Load() {
+		return 0, errors.New("connections cannot be accepted")
+	}
 	select {
 	case l.probes <- there:
 	default:
