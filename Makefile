@@ -55,16 +55,18 @@ $(LINT):
 	mv bin/golangci-lint $@
 
 .PHONY: tools
-tools: ## Install what the tests need beside Go: a browser, promtool, systemd-analyze
+tools: ## Install what the tests need beside Go: a browser, promtool, systemd-analyze, nginx
 	@.ci/browser.sh install
 	@.ci/promtool.sh install
 	@.ci/systemd.sh install
+	@.ci/nginx.sh install
 
 .PHONY: test
 test: tools ## Run all tests: the light packages with the race detector, then those on the Graph SDK
 	@if ! .ci/browser.sh find >/dev/null; then export SLOTD_WITHOUT_BROWSER=1; fi; \
 	if ! .ci/systemd.sh find >/dev/null; then export SLOTD_WITHOUT_SYSTEMD=1; fi; \
 	if ! .ci/promtool.sh find >/dev/null; then export SLOTD_WITHOUT_PROMTOOL=1; fi; \
+	if ! .ci/nginx.sh find >/dev/null; then export SLOTD_WITHOUT_NGINX=1; fi; \
 	$(light); if [ -n "$$pkgs" ]; then (set -x; go test -race $$pkgs); fi; \
 	$(graph); if [ -n "$$pkgs" ]; then (set -x; go test $$pkgs); fi
 
