@@ -126,7 +126,7 @@ func (c *connecting) adopt(ctx context.Context, grant account.Grant) error {
 	}
 	if c.expect != "" && !who.Is(c.expect) {
 		return fmt.Errorf("account %q: %s signed in, not %s: nothing was saved. Run the command again and choose the right "+
-			"account", c.acc.Name, who.Names[0], c.expect)
+			"account", c.acc.Name, plainLine(who.Names[0]), c.expect)
 	}
 	grant = grant.Of(c.acc.Provider, who)
 	var live bool

@@ -282,6 +282,10 @@ func TestConnectRefusesWhatWouldNotWork(t *testing.T) {
 			w.google.DenyScopes()
 			w.google.AddAccount("desk@clinic.example")
 		}, []string{"stranger@elsewhere.example signed in, not desk@clinic.example", "nothing was saved"}},
+		{"with a name that clears the screen", "a\x1b[2J@elsewhere.example", []string{"--expect", "desk@clinic.example"}, func() {
+			w.google.AddAccount("a\x1b[2J@elsewhere.example")
+			w.google.AddCalendar("a\x1b[2J@elsewhere.example", "a\x1b[2J@elsewhere.example", "Else", clinicZone)
+		}, []string{"a [2J@elsewhere.example signed in, not desk@clinic.example"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.set != nil {

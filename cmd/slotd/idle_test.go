@@ -35,9 +35,7 @@ func BenchmarkIdle(b *testing.B) {
 	})
 	mirrored := func() (bool, error) {
 		var s admin.Status
-		if ask(b.Context(), cfg, "/api/status", nil, &s) != nil {
-			return false, nil
-		}
+		_ = ask(b.Context(), cfg, "/api/status", nil, &s) // not yet
 		fresh := 0
 		for _, c := range s.Calendars {
 			if c.Fresh {

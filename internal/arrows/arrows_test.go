@@ -30,6 +30,7 @@ const (
 	kiota    = "github.com/microsoft" // every kiota-… module
 	graph    = "github.com/microsoftgraph"
 	oauth2   = "golang.org/x/oauth2"
+	linear   = "github.com/anishathalye/porcupine"
 	prom     = "github.com/prometheus"
 	rapid    = "pgregory.net/rapid"
 	sync     = "golang.org/x/sync"
@@ -78,8 +79,9 @@ var table = map[string]rule{
 	},
 	"internal/account": {may: list("store"), other: list(age, oauth2)},
 	"internal/desk": {
-		may:   list("store", "internal/booking", "internal/calendar"),
-		other: list(sync),
+		may:    list("store", "internal/booking", "internal/calendar"),
+		other:  list(sync),
+		otests: list(linear),
 	},
 	"internal/admin": {
 		may:    list("internal/desk", "store", "internal/booking", "internal/calendar"),
@@ -109,7 +111,7 @@ var table = map[string]rule{
 	"cmd/slotd": {
 		may:    list("adapters/...", "store/...", "syncer", "webhook", "internal/..."),
 		other:  list(cobra, oauth2, sync, rate, systemd),
-		otests: list(chromedp),
+		otests: list(chromedp, toml), // the pieces of config in the docs are merged into a whole one
 	},
 }
 
@@ -137,7 +139,7 @@ var owners = map[string][]string{
 	kiota:                        {"adapters/outlook"},
 	prom:                         {"internal/admin"},
 	systemd:                      {"cmd/slotd", "internal/daemon"},
-	toml:                         {"internal/config"},
+	toml:                         {"internal/config", "cmd/slotd"}, // the second: the tests of the docs
 	module + "/adapters/outlook": {"cmd/slotd", "adapters/outlook"}, // the second: its own external tests
 }
 

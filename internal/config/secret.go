@@ -37,7 +37,16 @@ func (s Secret) String() string {
 	return "none"
 }
 
-// Read returns the secret without one trailing newline. An empty secret is an error.
+// unset is the error of a secret whose place does not exist here.
+type unset string
+
+func (u unset) Error() string { return string(u) }
+
+// Is makes it one with the error of a file that does not exist.
+func (unset) Is(target error) bool { return target == fs.ErrNotExist }
+
+// Read returns the secret without one trailing newline. An empty secret is an error, and one whose file or variable does
+// not exist is fs.ErrNotExist.
 func (s Secret) Read() ([]byte, error) {
 	value, err := s.raw()
 	if err != nil {
@@ -57,14 +66,14 @@ func (s Secret) raw() ([]byte, error) {
 	case s.Env != "":
 		value, ok := os.LookupEnv(s.Env)
 		if !ok {
-			return nil, fmt.Errorf("%s is not set", s)
+			return nil, unset(s.String() + " is not set")
 		}
 		return []byte(value), nil
 	case s.Credential != "":
 		dir := os.Getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return nil, fmt.Errorf("%s: CREDENTIALS_DIRECTORY is not set; start slotd from a unit with LoadCredential=%s:…",
-				s, s.Credential)
+			return nil, unset(fmt.Sprintf("%s: CREDENTIALS_DIRECTORY is not set; start slotd from a unit with "+
+				"LoadCredential=%s:…", s, s.Credential))
 		}
 		return readSecretFile(filepath.Join(dir, s.Credential))
 	}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/internal/desk"
+	"slotd/store"
+	"slotd/store/kv"
+	"slotd/store/kv/bolt"
+)
+
+// raw changes the bytes of a database.
+func raw(t *testing.T, path string, fn func(kv.Tx)) {
+	t.Helper()
+	db, err := bolt.Open(path, bolt.Options{})
+	must(t, err)
+	must(t, db.Update(t.Context(), func(tx kv.Tx) error { fn(tx); return nil }))
+	must(t, db.Close())
+}
+
+func TestVerify(t *testing.T) {
+	w := newWorld(t)
+	live := w.cfg.Store.Path
+	w.run("verify").expect(t, exitDone, "0 bookings", "Clean")
+	w.start()
+	params, _ := w.book("token-of-a-customer-of-adams", "adams", w.at(9, 0))
+	w.book("token-of-a-customer-of-baker", "baker", w.at(9, 0))
+	w.run("verify").expect(t, exitFailed, "is in use", "slotd backup COPY", "slotd verify COPY")
+	w.level()
+
+	copied := filepath.Join(w.dir, "copy.db")
+	w.run("backup", copied).expect(t, exitDone)
+	before, err := os.ReadFile(copied)
+	must(t, err)
+	w.run("verify", copied).expect(t, exitDone, "2 bookings", "findings: 0", "Clean")
+	if after, err := os.ReadFile(copied); err != nil || !slices.Equal(before, after) {
+		t.Errorf("verify changed the copy: %v", err)
+	}
+	if code := w.daemon.stop(); code != exitDone {
+		t.Fatalf("the daemon stopped with %d", code)
+	}
+	w.run("verify").expect(t, exitDone, "2 bookings", "Clean")
+
+	id := text(params, "booking")
+	raw(t, live, func(tx kv.Tx) { tx.Delete("person/" + id) })
+	w.run("verify").expect(t, exitFailed, "person, booking "+id, "the booking has no person record", "findings: 1")
+	o := w.run("verify", "--json")
+	var got verification
+	must(t, json.Unmarshal([]byte(o.stdout), &got))
+	if o.code != exitFailed || got.Clean || len(got.Findings) != 1 || got.Findings[0].Booking != id || got.Records["booking"] != 2 {
+		t.Errorf("exit code %d, %+v", o.code, got)
+	}
+
+	// A copy alone can be verified too, as far as that goes.
+	alone := slotd(t, t.TempDir(), "verify", copied)
+	alone.expect(t, exitDone, "not checked: overlaps of claims", "Clean")
+	slotd(t, t.TempDir(), "verify").expect(t, exitUsage, "there is no slotd.toml")
+	slotd(t, t.TempDir(), "verify", copied, "--config", "none.toml").expect(t, exitUsage, "there is no none.toml")
+	w.run("verify", "missing.db").expect(t, exitFailed, "missing.db")
+	w.run("verify", "slotd.toml").expect(t, exitFailed, "not a slotd database")
+	w.run("verify", "a", "b").expect(t, exitUsage, "verify [PATH]")
+	must(t, os.WriteFile(copied, before[:len(before)/2], 0o600))
+	w.run("verify", copied).expect(t, exitFailed, "damaged")
+}
+
+// TestVerifyAfterManyConfirms has customers of the desk fill two resources that share a calendar.
+func TestVerifyAfterManyConfirms(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "slotd.db")
+	must(t, bolt.Create(path))
+	db, err := bolt.Open(path, bolt.Options{})
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	now := time.Date(2027, 3, 1, 6, 0, 0, 0, time.UTC)
+	must(t, store.Create(t.Context(), db, now))
+	st, err := store.Open(t.Context(), db)
+	must(t, err)
+
+	resource := func(id string, capacity int, blocks ...calendar.ID) booking.Resource {
+		r := booking.Resource{ID: id, Departments: []string{"d"}, Services: []string{"s"}, Zone: time.UTC, Capacity: capacity,
+			BookInto: blocks[0], Blocks: blocks}
+		for day := range r.Hours {
+			r.Hours[day] = []booking.Span{{From: 480, To: 720}}
+		}
+		return r
+	}
+	resources := []booking.Resource{
+		resource("adams", 1, "g/adams"), resource("class", 3, "g/class"), resource("clark", 1, "g/clark", "g/adams"),
+	}
+	for _, cal := range []calendar.ID{"g/adams", "g/class", "g/clark"} {
+		window := calendar.Between(now.Add(-time.Hour), now.Add(96*time.Hour))
+		must(t, st.Update(t.Context(), func(tx *store.Tx) error {
+			tx.PutSnapshot(cal, &calendar.Busy{Window: window}, store.Mirror{Window: window, ReadAt: now})
+			return nil
+		}))
+		st.MarkChecked(cal, now)
+	}
+	d, err := desk.New(desk.Config{
+		Store: st, Zone: time.UTC, Departments: []booking.Department{{ID: "d"}}, Resources: resources,
+		Services: []booking.Service{{ID: "s", Duration: 30 * time.Minute, Grid: 15 * time.Minute, Before: 10 * time.Minute}},
+		Horizon:  48 * time.Hour, ServeWithin: time.Hour, TokenTTL: time.Hour, AcceptForeignTokens: true,
+		Identity: func(_ calendar.ID, booking, resource string, _ int) string { return booking + resource },
+		Now:      func() time.Time { return now },
+	})
+	must(t, err)
+	booked := 0
+	for i := range 150 {
+		choice := desk.Choice{Department: "d", Service: "s", Resource: resources[i%3].ID}
+		_, err := d.Confirm(context.Background(), desk.Confirm{
+			Token: "token-" + store.NewID(), Request: "r", Choice: choice, Start: now.Add(2*time.Hour + time.Duration(i/3%16)*15*time.Minute).Unix(),
+			Answer: func(*booking.Booking) []byte { return []byte("booked") },
+		})
+		if err == nil {
+			booked++
+		}
+	}
+	report, err := store.Verify(t.Context(), db, store.VerifyOptions{Resources: resources, Now: now})
+	must(t, err)
+	if booked < 20 || report.Records["booking"] != booked || len(report.Findings) != 0 {
+		t.Errorf("%d booked, %+v", booked, report)
+	}
+}
