@@ -153,6 +153,7 @@ func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource) (Con
 	if err != nil {
 		return Confirmed{}, err
 	}
+	var uncertain error // an earlier try may be on disk
 	for try := 1; ; try++ {
 		b := d.newBooking(c, res, svc)
 		answer := c.Answer(b)
@@ -173,10 +174,20 @@ func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource) (Con
 			return Confirmed{Booking: b.ID, Answer: answer}, nil
 		case errors.Is(err, errReferenceTaken):
 		case errors.Is(err, store.ErrUncertain) && try < uncertainTries:
+			uncertain = err
+		case decided(err):
+			return Confirmed{}, err // the transaction looked for an earlier try first
 		default:
-			return Confirmed{}, err
+			return Confirmed{}, errors.Join(uncertain, err)
 		}
 	}
+}
+
+// decided reports whether a transaction refused a confirm, as opposed to an engine that could not run or commit it.
+func decided(err error) bool {
+	var lost *LostError
+	var token *TokenError
+	return errors.As(err, &lost) || errors.As(err, &token)
 }
 
 // book is the transaction of a confirm. It may run several times. done is set when the token had booked by this request.

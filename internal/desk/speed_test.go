@@ -3,6 +3,8 @@ package desk
 import (
 	"fmt"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +65,19 @@ func newSpeedDesk(b *testing.B, doctors int) *Desk {
 	return d
 }
 
+// speedConfirm books the ith slot of many doctors.
+func speedConfirm(b *testing.B, d *Desk, first int64, i, doctors int) {
+	b.Helper()
+	_, err := d.Confirm(b.Context(), Confirm{
+		Token: fmt.Sprintf("speed-token-%d", i), Request: "r", Start: first + int64(i/doctors)*1800,
+		Choice: Choice{Department: "general", Service: "visit", Resource: fmt.Sprintf("doctor-%d", i%doctors)},
+		Answer: func(*booking.Booking) []byte { return []byte(`{"reference":"X"}`) },
+	})
+	if err != nil {
+		b.Error(err)
+	}
+}
+
 // BenchmarkConfirm is one durable booking after the other. Compare with BenchmarkBareUpdate of store/kv/bolt in the same
 // run.
 func BenchmarkConfirm(b *testing.B) {
@@ -71,15 +86,26 @@ func BenchmarkConfirm(b *testing.B) {
 	first := d.bounds().Earliest/1800*1800 + 1800
 	b.ResetTimer()
 	for i := range b.N {
-		_, err := d.Confirm(b.Context(), Confirm{
-			Token: fmt.Sprintf("speed-token-%d", i), Request: "r", Start: first + int64(i/doctors)*1800,
-			Choice: Choice{Department: "general", Service: "visit", Resource: fmt.Sprintf("doctor-%d", i%doctors)},
-			Answer: func(*booking.Booking) []byte { return []byte(`{"reference":"X"}`) },
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
+		speedConfirm(b, d, first, i, doctors)
 	}
+}
+
+// BenchmarkConfirm64 is the same by 64 callers at once.
+func BenchmarkConfirm64(b *testing.B) {
+	const doctors = 50
+	d := newSpeedDesk(b, doctors)
+	first := d.bounds().Earliest/1800*1800 + 1800
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for range 64 {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+				speedConfirm(b, d, first, int(i), doctors)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // BenchmarkDays is what one screen costs: on which of 30 days has one doctor, or any of fifty, a free slot.

@@ -1,0 +1,425 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/internal/desk"
+	"slotd/store"
+	"slotd/store/kv"
+)
+
+var (
+	linearSeeds = flag.Int("linear.seeds", 4, "how many histories TestLinear makes and checks")
+	linearFirst = flag.Uint64("linear.first", 1, "the seed of the first; to look at one that failed again")
+)
+
+// TestLinear lets many customers list and book at once while calendars change and the engine fails, and checks that what
+// they were told is what one desk that serves one customer after the other would have said. The model is in
+// linear_model_test.go. A seed fixes what is asked and which commit fails, not how the goroutines take turns: a seed that
+// failed may need several runs to fail again (-count).
+//
+//	go test ./internal/desk -run Linear -args -linear.seeds=500
+func TestLinear(t *testing.T) {
+	told := map[string]int{}
+	for seed := *linearFirst; seed < *linearFirst+uint64(*linearSeeds); seed++ {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			h := newHistory(t, seed)
+			for phase := range 2 {
+				h.run(phase)
+				h.reopen()
+			}
+			h.check()
+			for _, e := range h.events {
+				told[e.kind]++
+			}
+		})
+	}
+	t.Logf("%v", told)
+	for _, kind := range []string{listed, swapped, booked, repeated, spent, lost} {
+		if told[kind] == 0 && *linearSeeds > 3 && *linearFirst == 1 {
+			t.Errorf("no customer was told %q: the histories check less than they should", kind)
+		}
+	}
+}
+
+// The business of the histories: one department, one morning, cells of a quarter of an hour.
+const (
+	cells   = 12 // from 9 to 12
+	tokens  = 24
+	anyone  = -1 // stands for desk.Any
+	quarter = 15 * 60
+)
+
+// linearResources are two alone and two that share a calendar; of each pair one takes two customers at a time.
+var linearResources = [...]struct {
+	id       string
+	calendar int
+	capacity uint8
+}{
+	{"adams", 0, 1}, {"baker", 1, 2}, {"clark", 2, 1}, {"drew", 2, 2},
+}
+
+var linearCalendars = [...]calendar.ID{"g/a", "g/b", "g/c"}
+
+// linearServices are as long as their number of cells says and may start at each.
+var linearServices = [...]struct {
+	id     string
+	length int
+}{{"short", 2}, {"long", 3}}
+
+var linearDate = calendar.Date{Year: 2027, Month: time.March, Day: 2}
+
+// cellAt is when a cell begins.
+func cellAt(cell int) int64 {
+	return time.Date(2027, 3, 2, 9, 0, 0, 0, time.UTC).Unix() + int64(cell)*quarter
+}
+
+func cellOf(instant int64) int { return int((instant - cellAt(0)) / quarter) }
+
+func linearConfig(cfg *desk.Config) {
+	cfg.Zone, cfg.AcceptForeignTokens = time.UTC, true
+	cfg.Departments = []booking.Department{{ID: "all"}}
+	cfg.Services, cfg.Resources = nil, nil
+	var offered []string
+	for _, s := range linearServices {
+		cfg.Services = append(cfg.Services, booking.Service{
+			ID: s.id, Duration: time.Duration(s.length) * quarter * time.Second, Grid: quarter * time.Second,
+		})
+		offered = append(offered, s.id)
+	}
+	for _, r := range linearResources {
+		cal := linearCalendars[r.calendar]
+		res := booking.Resource{
+			ID: r.id, Departments: []string{"all"}, Services: offered, Zone: time.UTC, Capacity: int(r.capacity),
+			BookInto: cal, Blocks: []calendar.ID{cal},
+		}
+		res.Hours[time.Tuesday] = []booking.Span{{From: 9 * 60, To: 12 * 60}}
+		cfg.Resources = append(cfg.Resources, res)
+	}
+}
+
+// history is what happened to one desk.
+type history struct {
+	*clinic
+	seed   uint64
+	clock  atomic.Int64 // the order of calls and returns
+	tokens [tokens]string
+	wishes [tokens][2]wish
+
+	mu     sync.Mutex
+	events []*event
+}
+
+// wish is what a customer asks for. A token comes with one of two.
+type wish struct {
+	resource, service, cell int // resource may be anyone
+}
+
+func (w wish) choice() desk.Choice {
+	c := desk.Choice{Department: "all", Service: linearServices[w.service].id, Resource: desk.Any}
+	if w.resource != anyone {
+		c.Resource = linearResources[w.resource].id
+	}
+	return c
+}
+
+func newHistory(t *testing.T, seed uint64) *history {
+	h := &history{clinic: open(t, linearConfig), seed: seed}
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for i := range h.tokens {
+		h.tokens[i] = fmt.Sprint("another tool's ", i)
+		if i%2 == 0 {
+			h.tokens[i] = h.token()
+		}
+		for j := range h.wishes[i] {
+			h.wishes[i][j] = randomWish(rng)
+		}
+	}
+	return h
+}
+
+func randomWish(rng *rand.Rand) wish {
+	w := wish{resource: rng.IntN(len(linearResources)), service: rng.IntN(len(linearServices))}
+	if rng.IntN(3) == 0 {
+		w.resource = anyone
+	}
+	w.cell = rng.IntN(cells - linearServices[w.service].length + 1)
+	return w
+}
+
+// run lets 8 to 16 customers and a reader for each calendar do what the seed says, and waits for them. The engine fails
+// meanwhile.
+func (h *history) run(phase int) {
+	h.db.DB = &yielding{DB: h.db.DB}
+	h.db.fail(func(n int64) outcome { return trouble(h.seed, phase, n) })
+	defer h.db.fail(nil)
+	var wg sync.WaitGroup
+	customers := 8 + int(h.seed%9)
+	for client := range customers + len(linearCalendars) {
+		rng := rand.New(rand.NewPCG(h.seed, uint64(1000*(phase+1)+client)))
+		wg.Go(func() {
+			for range 6 {
+				if cal := client - customers; cal >= 0 {
+					h.swap(client, cal, rng)
+				} else if rng.IntN(5) < 2 {
+					h.list(client, rng)
+				} else {
+					h.book(client, rng)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// trouble is what becomes of the nth Update.
+func trouble(seed uint64, phase int, n int64) outcome {
+	rng := rand.New(rand.NewPCG(seed, uint64(phase+1)<<32+uint64(n)))
+	switch rng.IntN(16) {
+	case 0:
+		return outcome{lost: true, err: kv.ErrFull}
+	case 1:
+		return outcome{lost: true, err: kv.ErrUncertain}
+	case 2, 3:
+		return outcome{err: kv.ErrUncertain}
+	case 4, 5, 6:
+		return outcome{race: runtime.Gosched}
+	}
+	return outcome{}
+}
+
+// add records an event that began at call and ends now.
+func (h *history) add(call int64, e event) {
+	e.call, e.ret = call, h.clock.Add(1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = append(h.events, &e)
+}
+
+func (h *history) list(client int, rng *rand.Rand) {
+	e := event{client: client, kind: listed, wish: randomWish(rng)}
+	call := h.clock.Add(1)
+	starts, err := h.Slots(context.Background(), e.wish.choice(), linearDate)
+	if err != nil {
+		h.t.Error(err) // no fault of these is a reader's
+		return
+	}
+	for _, s := range starts {
+		e.bits |= 1 << cellOf(s)
+	}
+	h.add(call, e)
+}
+
+// swap replaces a calendar's mirror as its only reader does: when the commit failed the reader reads again, here the same.
+// Of two commits of the same by one writer the second changes nothing, so they are one event.
+func (h *history) swap(client, cal int, rng *rand.Rand) {
+	e := event{client: client, kind: swapped, calendar: cal}
+	b := &calendar.Busy{Window: calendar.Interval{Start: cellAt(-96), End: cellAt(96)}}
+	for range rng.IntN(5) {
+		from, n := rng.IntN(cells), 1+rng.IntN(5)
+		for cell := from; cell < min(from+n, cells); cell++ {
+			e.bits |= 1 << cell
+		}
+	}
+	for cell := range cells {
+		if e.bits&(1<<cell) != 0 {
+			b.Foreign = append(b.Foreign, calendar.Interval{Start: cellAt(cell), End: cellAt(cell + 1)})
+		}
+	}
+	b.Foreign = calendar.Union(b.Foreign)
+	id := linearCalendars[cal]
+	call := h.clock.Add(1)
+	for err := errors.New("not yet"); err != nil; {
+		err = h.store.Update(context.Background(), func(tx *store.Tx) error {
+			tx.PutSnapshot(id, b, store.Mirror{Window: b.Window, ReadAt: h.now})
+			return nil
+		})
+	}
+	h.store.MarkChecked(id, h.now)
+	h.add(call, e)
+}
+
+// book confirms one of the two wishes of a token. Twins of the request may be under way.
+func (h *history) book(client int, rng *rand.Rand) {
+	token, variant := rng.IntN(tokens), rng.IntN(4)/3
+	e := event{client: client, token: token, variant: variant, wish: h.wishes[token][variant]}
+	call := h.clock.Add(1)
+	done, err := h.Confirm(context.Background(), desk.Confirm{
+		Token: h.tokens[token], Request: fmt.Sprint("variant ", variant), Choice: e.wish.choice(), Start: cellAt(e.wish.cell),
+		Answer: func(b *booking.Booking) []byte {
+			e.tries = append(e.tries, try{b.ID, resourceIndex(b.Placements[0].Resource), h.clock.Add(1)})
+			return []byte("answer of " + b.ID)
+		},
+	})
+	var gone *desk.LostError
+	var refused *desk.TokenError
+	switch {
+	case err == nil:
+		e.kind, e.booking = booked, done.Booking
+		if !slices.ContainsFunc(e.tries, func(t try) bool { return t.booking == done.Booking }) {
+			e.kind = repeated
+		}
+		if string(done.Answer) != "answer of "+done.Booking || e.kind == repeated && !done.Repeated {
+			h.t.Errorf("booking %s: answer %q, repeated %t", done.Booking, done.Answer, done.Repeated)
+		}
+	case errors.As(err, &gone):
+		e.kind, e.reason = lost, gone.Reason
+	case errors.As(err, &refused):
+		e.kind, e.booking = spent, refused.Booking
+	default:
+		e.kind, e.unsure = failed, errors.Is(err, desk.ErrUncertain)
+	}
+	h.add(call, e)
+}
+
+func resourceIndex(id string) int {
+	for i, r := range linearResources {
+		if r.id == id {
+			return i
+		}
+	}
+	return len(linearResources) // an index that fails the test
+}
+
+// reopen restarts the daemon. It records what is on disk then.
+func (h *history) reopen() {
+	h.clinic.reopen()
+	call := h.clock.Add(1)
+	e := event{kind: audited}
+	found := map[string]bool{}
+	for _, b := range h.bookings() {
+		found[b.ID] = true
+		e.onDisk = append(e.onDisk, b.ID)
+	}
+	err := h.store.View(h.t.Context(), func(r *store.Reader) error { return h.readWorld(r, &e) })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, id := range e.outcomes {
+		if id != "" && !found[id] {
+			h.t.Errorf("a token has the booking %s, which is not there", id)
+		}
+		delete(found, id)
+	}
+	if len(found) > 0 {
+		h.t.Errorf("%d bookings belong to no token", len(found))
+	}
+	h.add(call, e)
+}
+
+func (h *history) readWorld(r *store.Reader, e *event) error {
+	for i, res := range linearResources {
+		claims, err := r.Claims(res.id)
+		if err != nil {
+			return err
+		}
+		for _, c := range claims {
+			for cell := cellOf(c.Start); cell < cellOf(c.End); cell++ {
+				e.world.claims[i][cell]++
+			}
+		}
+	}
+	for i, cal := range linearCalendars {
+		busy, err := r.Busy(cal)
+		if err != nil {
+			return err
+		}
+		for _, b := range busy.Foreign {
+			for cell := cellOf(b.Start); cell < cellOf(b.End); cell++ {
+				e.world.busy[i] |= 1 << cell
+			}
+		}
+	}
+	for i, token := range h.tokens {
+		v, err := r.Visit(store.VisitKey(token))
+		if err != nil {
+			return err
+		}
+		if v != nil && v.Outcome != nil {
+			e.outcomes[i] = v.Outcome.Booking
+		}
+	}
+	return nil
+}
+
+// check looks for an order that explains the history.
+func (h *history) check() {
+	ops := h.operations()
+	result := porcupine.CheckOperationsTimeout(linearModel, ops, 2*time.Minute)
+	if result == porcupine.Ok {
+		return
+	}
+	_, info := porcupine.CheckOperationsVerbose(linearModel, ops, 10*time.Second)
+	for _, op := range ops {
+		h.t.Logf("%4d %4d client %2d: %s", op.Call, op.Return, op.ClientId, linearModel.DescribeOperation(op.Input, nil))
+	}
+	h.t.Errorf("no order was found that explains what was told (%s): -linear.first=%d -linear.seeds=1", result, h.seed)
+	f, err := os.CreateTemp("", "slotd-linear-*.html") // it must outlive the test
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer f.Close()
+	if err := porcupine.Visualize(linearModel, info, f); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Log("picture: ", f.Name())
+}
+
+// yielding lets others run wherever a transaction begins, reads or ends; at some of its beginnings and ends so long that
+// they get to commit.
+type yielding struct {
+	kv.DB
+	n atomic.Uint64
+}
+
+func (y *yielding) pause() {
+	runtime.Gosched()
+	if n := y.n.Add(1); n%3 == 0 {
+		for range n * 7919 % 1500 {
+			runtime.Gosched()
+		}
+	}
+}
+
+func (y *yielding) View(ctx context.Context, fn func(kv.Reader) error) error {
+	y.pause()
+	err := y.DB.View(ctx, func(r kv.Reader) error { return fn(yieldingReader{r}) })
+	y.pause()
+	return err
+}
+
+func (y *yielding) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	y.pause()
+	err := y.DB.Update(ctx, func(tx kv.Tx) error { return fn(yieldingTx{tx}) })
+	y.pause()
+	return err
+}
+
+type yieldingReader struct{ kv.Reader }
+
+func (r yieldingReader) Get(key string) ([]byte, error) {
+	runtime.Gosched()
+	return r.Reader.Get(key)
+}
+
+type yieldingTx struct{ kv.Tx }
+
+func (t yieldingTx) Get(key string) ([]byte, error) {
+	runtime.Gosched()
+	return t.Tx.Get(key)
+}
