@@ -50,7 +50,8 @@ type Config struct {
 	Grant    string // GrantRefreshToken ("" means it), GrantClientCredentials or GrantServiceAccount
 	ClientID string
 	// ClientSecret and RefreshToken read the configured secret each time it is needed. Either may be nil: a public client
-	// has no secret, and an account that was connected interactively has its refresh token in Tokens.
+	// has no secret, and an account that was connected interactively has its refresh token in Tokens. An error that is
+	// fs.ErrNotExist says that there is no secret where it should be.
 	ClientSecret, RefreshToken func() ([]byte, error)
 	// RefreshTokenFrom tells people where the configured refresh token comes from, such as "file /etc/slotd/token".
 	RefreshTokenFrom string
@@ -94,7 +95,8 @@ const (
 // Status is what is known of an account's token.
 type Status struct {
 	State State
-	// Reason is the last error's text, "" when there was none. It holds no secret.
+	// Reason is the last error's text, "" when there was none. It holds no secret. An account that works has one when its
+	// stored token could not be sealed with the newest key.
 	Reason string
 	// Since is when the state began; zero before the first try.
 	Since time.Time
@@ -114,14 +116,19 @@ type Account struct {
 	status  Status
 	flight  *flight
 	closed  bool
+	ended   bool // another account has taken over: nothing is saved any more
 	lacking bool // the API said that the access token lacks a scope; the next refresh sees to it
 
 	// slot guards what follows and the order of saves. A channel, because it is held across the network: who waits for it
 	// can give up.
-	slot    chan struct{}
-	unsaved *saved
-	kept    *document // a rotated token where there is no key to seal it with
-	refusal refusal
+	slot     chan struct{}
+	unsaved  *saved
+	kept     *document // a rotated token where there is no key to seal it with
+	refusal  refusal
+	unsealed error // why the document could not be sealed anew, nil when it could
+
+	// saving is taken for each save, so that nobody takes over in the middle of one.
+	saving chan struct{}
 }
 
 // access is an access token, to be replaced from renew on.
@@ -155,7 +162,7 @@ func New(cfg Config) (*Account, error) {
 		cfg.HTTP = &http.Client{}
 	}
 	a := &Account{cfg: cfg, api: api, timeout: cmp.Or(cfg.HTTP.Timeout, DefaultTimeout),
-		slot: make(chan struct{}, 1)}
+		slot: make(chan struct{}, 1), saving: make(chan struct{}, 1)}
 	a.status.State = StateUnknown
 	a.client = &http.Client{Transport: &transport{account: a}, Timeout: a.timeout, CheckRedirect: a.checkRedirect}
 	return a, nil
@@ -182,16 +189,4 @@ func (a *Account) Status() Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.status
-}
-
-// Close waits for a refresh that is under way, so that a rotated token is saved before the store is closed; a refresh
-// takes no longer than the timeout. Requests after Close fail.
-func (a *Account) Close() {
-	a.mu.Lock()
-	a.closed = true
-	f := a.flight
-	a.mu.Unlock()
-	if f != nil {
-		<-f.done
-	}
 }

@@ -22,7 +22,10 @@ func (a *Account) CanSave() error {
 	if a.withoutPerson() {
 		return nil
 	}
-	_, err := a.keys()
+	if _, err := a.keys(); err != nil {
+		return err
+	}
+	_, err := a.configured()
 	return err
 }
 
@@ -37,6 +40,12 @@ func (a *Account) Adopt(ctx context.Context, g Grant, replace bool) error {
 		return err
 	}
 	defer func() { <-a.slot }()
+	ctx, cancel := context.WithTimeout(ctx, a.timeout) // Close waits
+	defer cancel()
+	configured, err := a.configured()
+	if err != nil {
+		return err
+	}
 	old, _, err := a.load(ctx)
 	var mendable *Error
 	if err != nil && (!errors.As(err, &mendable) || mendable.Mend == "") { // what a person must mend is mended by this
@@ -45,10 +54,7 @@ func (a *Account) Adopt(ctx context.Context, g Grant, replace bool) error {
 	if !replace && !old.Disconnected && old.Identity != "" && g.Identity != "" && old.Identity != g.Identity {
 		return fmt.Errorf("account %q: %w", a.cfg.Name, ErrOtherPerson)
 	}
-	doc := document{RefreshToken: g.RefreshToken, Identity: g.Identity, Scopes: g.Scopes}
-	if configured, err := readSecret(a.cfg.RefreshToken); err == nil && len(configured) > 0 {
-		doc.Configured = fingerprint(configured)
-	}
+	doc := document{RefreshToken: g.RefreshToken, Configured: configured, Identity: g.Identity, Scopes: g.Scopes}
 	if err := a.save(ctx, doc); err != nil {
 		return err
 	}
@@ -59,18 +65,23 @@ func (a *Account) Adopt(ctx context.Context, g Grant, replace bool) error {
 	return nil
 }
 
-// take takes the slot.
+// take takes the slot, unless the account was closed meanwhile.
 func (a *Account) take(ctx context.Context) error {
 	select {
 	case a.slot <- struct{}{}:
-		return nil
+		err := a.isClosed()
+		if err != nil {
+			<-a.slot
+		}
+		return err
 	case <-ctx.Done():
 		return fmt.Errorf("account %q: wait for a refresh: %w", a.cfg.Name, ctx.Err())
 	}
 }
 
 // Disconnect revokes the refresh token at the provider, where the provider offers that, and forgets it. The configured
-// refresh token, if there is one, is not used either until it changes. With local, the provider is not asked. revoked
+// refresh token, if there is one, is not used either until it changes; one that is away at the time, not until a person
+// signs in. With local, the provider is not asked. revoked
 // says that the provider ended the grant. When the provider should have been asked and could not be, nothing is
 // forgotten.
 func (a *Account) Disconnect(ctx context.Context, local bool) (revoked bool, err error) {
@@ -82,6 +93,12 @@ func (a *Account) Disconnect(ctx context.Context, local bool) (revoked bool, err
 		return false, err
 	}
 	defer func() { <-a.slot }()
+	ctx, cancel := context.WithTimeout(ctx, a.timeout) // Close waits
+	defer cancel()
+	configured, err := a.configured()
+	if err != nil {
+		return false, err
+	}
 	cred, err := a.credentials(ctx)
 	if err != nil && !local {
 		return false, err
@@ -92,10 +109,7 @@ func (a *Account) Disconnect(ctx context.Context, local bool) (revoked bool, err
 		}
 		revoked = true
 	}
-	doc := document{Disconnected: true}
-	if configured, err := readSecret(a.cfg.RefreshToken); err == nil && len(configured) > 0 {
-		doc.Configured = fingerprint(configured)
-	}
+	doc := document{Disconnected: true, Configured: configured}
 	if err := a.save(ctx, doc); err != nil {
 		return revoked, err
 	}

@@ -3,13 +3,15 @@ package account
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 )
 
 // document is what Tokens keeps of an account, sealed.
 type document struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	// Configured is the fingerprint of the configured refresh token at the time of saving. While it is the same, the
-	// document is the newer of the two.
+	// document is the newer of the two. While it is unseen, the next that is configured is not the newer one.
 	Configured string `json:"configured,omitempty"`
 	// Identity is the fingerprint of whose account it is; "" when nobody asked.
 	Identity string `json:"identity,omitempty"`
@@ -19,11 +21,29 @@ type document struct {
 	Disconnected bool `json:"disconnected,omitempty"`
 }
 
+// unseen stands in a document for the fingerprint of a configured token that was not there at the time of saving.
+const unseen = "unseen"
+
+// configured returns what a document that is saved now says of the configured refresh token. One that is there and
+// cannot be read is an error: it could not be told from a newer one later.
+func (a *Account) configured() (string, error) {
+	value, err := readSecret(a.cfg.RefreshToken)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return unseen, nil
+	case err != nil:
+		return "", a.unreadable("refresh token", err)
+	case len(value) == 0:
+		return "", nil
+	}
+	return fingerprint(value), nil
+}
+
 // load reads the account's document. stale says that it is to be saved again, because it is not sealed with the newest
 // key. Called with the slot taken.
 func (a *Account) load(ctx context.Context) (doc document, stale bool, err error) {
 	if a.kept != nil {
-		return *a.kept, false, nil
+		return *a.kept, a.cfg.Keys != nil, nil
 	}
 	data, err := a.cfg.Tokens.LoadToken(ctx, a.cfg.Name)
 	if err != nil {
@@ -79,11 +99,11 @@ func (a *Account) save(ctx context.Context, doc document) error {
 		}
 	}
 	if err == nil {
-		err = a.cfg.Tokens.SaveToken(ctx, a.cfg.Name, data)
+		err = a.store(ctx, data)
 	}
 	if err != nil {
 		return &Error{Account: a.cfg.Name, Problem: "save the new refresh token: " + err.Error(), Err: err}
 	}
-	a.kept = nil
+	a.kept, a.unsealed = nil, nil
 	return nil
 }

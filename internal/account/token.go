@@ -81,25 +81,31 @@ func (a *Account) accessToken(ctx context.Context) (string, error) {
 
 // fly runs one refresh and tells its outcome to all who wait. Close waits for it.
 func (a *Account) fly(f *flight) {
+	defer close(f.done)
+	if f.err = a.take(context.Background()); f.err != nil { // who has the slot gives it back in time
+		return
+	}
+	defer func() { <-a.slot }()
 	ctx, cancel := context.WithTimeout(context.Background(), a.timeout)
 	defer cancel()
-	a.slot <- struct{}{} // Adopt holds it only while it saves
 	token, err := a.refresh(ctx)
 	a.mu.Lock()
 	changed := a.settle(token, err)
 	a.flight = nil
 	a.mu.Unlock()
 	a.tell(changed)
-	<-a.slot
 	f.token, f.err = token.token, err
-	close(f.done)
 }
 
 // settle records the outcome of a refresh, and returns the status when its state or its mend is another than before.
+// Called with the slot taken.
 func (a *Account) settle(token access, err error) *Status {
 	next := Status{State: StateOK, Expiry: token.expiry}
-	if err != nil {
+	switch {
+	case err != nil:
 		next = Status{State: StateUnknown, Reason: err.Error()}
+	case a.unsealed != nil:
+		next.Reason = "it works, but its stored token is not sealed anew: " + a.unsealed.Error()
 	}
 	if NeedsPerson(err) {
 		next.State = StateNeedsPerson
@@ -198,9 +204,7 @@ func (a *Account) accept(ctx context.Context, cred credentials, tok *oauth2.Toke
 			return access{}, err
 		}
 	case cred.stale:
-		if err := a.save(ctx, doc); err != nil {
-			return access{}, err
-		}
+		a.unsealed = a.save(ctx, doc) // what is stored is still good: the next refresh tries again
 	}
 	granted, _ := tok.Extra("scope").(string)
 	if lost := missingScopes(doc.Scopes, granted); len(lost) > 0 {
@@ -266,13 +270,16 @@ func (a *Account) refreshToken(ctx context.Context, cred *credentials) error {
 		return err
 	}
 	configured, err := readSecret(a.cfg.RefreshToken)
-	if err != nil && doc.RefreshToken == "" {
+	if err != nil && doc.RefreshToken == "" && !doc.Disconnected {
 		return a.unreadable("refresh token", err)
 	}
 	if len(configured) > 0 {
 		cred.configured = fingerprint(configured)
 	}
-	same := cred.configured == "" || cred.configured == doc.Configured
+	if doc.Configured == unseen && cred.configured != "" && !doc.Disconnected {
+		doc.Configured, stale = cred.configured, true
+	}
+	same := cred.configured == "" || cred.configured == doc.Configured || doc.Configured == unseen
 	switch {
 	case doc.Disconnected && same:
 		return a.disconnected()

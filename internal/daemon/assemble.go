@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"slotd/internal/account"
@@ -63,8 +65,36 @@ func assemble(h *host, cfg *config.Config) (*parts, error) {
 
 // close ends what assemble opened. It waits for the accounts.
 func (p *parts) close() {
+	var closing sync.WaitGroup
 	for _, a := range p.accounts {
-		a.Close()
+		closing.Go(a.Close)
+	}
+	closing.Wait()
+}
+
+// closeWithin is how long close takes at most.
+func (p *parts) closeWithin() (d time.Duration) {
+	for _, a := range p.accounts {
+		d = max(d, a.CloseWithin())
+	}
+	return d
+}
+
+// holdAccounts lets nobody touch the tokens of new accounts until takeOver.
+func (p *parts) holdAccounts() {
+	for _, a := range p.accounts {
+		a.Hold()
+	}
+}
+
+// takeOver gives the accounts what those of the same name before could not save.
+func (p *parts) takeOver(old *parts) {
+	for _, a := range p.accounts {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second) // a closed account is free at once
+		if err := a.TakeOver(ctx, old.commands.all[a.Name()].Account); err != nil {
+			p.log.Warn("reload: a renewed token is still in memory only", "error", err)
+		}
+		cancel()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -13,7 +14,7 @@ import (
 	"slotd/store"
 )
 
-// stepWithin bounds each wait of a reload: for the old syncer, for requests on the old parts, for the old accounts.
+// stepWithin bounds the waits of a reload for the old syncer and for requests on the old parts.
 const stepWithin = 10 * time.Second
 
 // refusedConfig is why the config on disk is not the one that is used.
@@ -67,16 +68,21 @@ func (h *host) prepare(ctx context.Context, old *config.Config) (*parts, error) 
 
 // replace lets next take over from old. Two syncers never run at once, nor two that refresh one account's token.
 func (h *host) replace(ctx context.Context, old, next *parts) {
-	left := func(what string, stop func()) {
-		if !within(ctx, stepWithin, stop) && ctx.Err() == nil {
+	left := func(what string, d time.Duration, stop func()) {
+		if !within(ctx, d, stop) && ctx.Err() == nil {
 			// It was cancelled, so it writes nothing any more.
 			h.log.Warn("reload: left behind", "what", what)
 		}
 	}
-	left("the old syncer", old.stop)
+	left("the old syncer", stepWithin, old.stop)
+	next.holdAccounts()
 	h.swap(next)
-	left("requests that began before", old.run.requests.Wait)
-	left("a refresh of an old account's access token", old.close)
+	left("requests that began before", stepWithin, old.run.requests.Wait)
+	takeOver := sync.OnceFunc(func() { next.takeOver(old) })
+	left("a refresh of an old account's access token", old.closeWithin(), func() { old.close(); takeOver() })
+	if ctx.Err() == nil { // else we stop, and the old account may still save what it gets
+		takeOver()
+	}
 	next.start(ctx)
 }
 

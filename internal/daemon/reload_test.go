@@ -57,9 +57,16 @@ func count(heard []string, state string) (n int) {
 // served runs test in a bubble with a daemon that serves and has read its calendars.
 func served(t *testing.T, test func(t *testing.T, c *clinic)) {
 	t.Helper()
+	servedBy(t, func(*clinic) {}, test)
+}
+
+// servedBy is served with a change before the daemon starts.
+func servedBy(t *testing.T, change func(c *clinic), test func(t *testing.T, c *clinic)) {
+	t.Helper()
 	flowKey()
 	synctest.Test(t, func(t *testing.T) {
 		c := newClinic(t)
+		change(c)
 		c.start()
 		defer c.close()
 		time.Sleep(time.Second)
