@@ -15,9 +15,11 @@ import (
 // Copy writes a database to w that holds every commit acknowledged before the call and nothing half done, while others
 // read and write. It returns the number of bytes. progress, which may be nil, is told after each piece.
 //
-// As long as it runs, pages that commits free cannot be used again, and a commit for which the file must outgrow its
-// mapping waits. So w must be a local file, never a network client, and ctx, which is looked at between two pieces,
-// should have an end. What was written is good only if the error is nil.
+// As long as it runs, pages that commits free cannot be used again, and should the file outgrow its mapping (twice its
+// size when it was opened, 1 GiB at least), the commit waits for the copy and all readers wait for the commit. So ctx,
+// which is looked at between two pieces and whose cause is the error, should have an early end. A Write that hangs
+// cannot be ended, and the copy not before it: w must be a local file, nothing on a network. What was written is good
+// only if the error is nil.
 func (db *DB) Copy(ctx context.Context, w io.Writer, progress func(copied, total int64)) (int64, error) {
 	if db.isClosing() {
 		return 0, kv.ErrClosed
@@ -59,7 +61,7 @@ func (c *copyWriter) Write(p []byte) (int, error) {
 		return 0, c.err
 	default:
 	}
-	if c.err = c.ctx.Err(); c.err != nil {
+	if c.err = context.Cause(c.ctx); c.err != nil {
 		return 0, c.err
 	}
 	n, err := c.w.Write(p)

@@ -109,3 +109,57 @@ func TestCopyEndsWithItsContextAndWithTheEngine(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 }
+
+// slowDisk lets a write end only when it is released.
+type slowDisk struct {
+	once             sync.Once
+	writing, release chan struct{}
+}
+
+func (s *slowDisk) Write(p []byte) (int, error) {
+	s.once.Do(func() { close(s.writing) })
+	<-s.release
+	return len(p), nil
+}
+
+func TestNobodyWaitsForACopyWhileTheFileGrows(t *testing.T) {
+	db := openNew(t)
+	disk := &slowDisk{writing: make(chan struct{}), release: make(chan struct{})}
+	copied := make(chan error, 1)
+	go func() {
+		_, err := db.Copy(t.Context(), disk, nil)
+		copied <- err
+	}()
+	<-disk.writing
+	release := sync.OnceFunc(func() { close(disk.release) })
+	defer release()     // Close waits for the copy
+	for i := range 90 { // 80 MB
+		err := db.Update(t.Context(), func(tx kv.Tx) error {
+			for j := range 1 {
+				tx.Put(fmt.Sprintf("large/%d/%d", i, j), make([]byte, 900<<10))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !has(t, db, "large/89/0") {
+		t.Error("the last commit is not there")
+	}
+	release()
+	if err := <-copied; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheMappingLeavesRoomToGrow(t *testing.T) {
+	for size, want := range map[int64]int{0: 1 << 30, 400 << 20: 1 << 30, 3 << 30: 6 << 30} {
+		if got := mappingFor(size, 64); got != want {
+			t.Errorf("%d bytes are mapped for a file of %d, want %d", got, size, want)
+		}
+		if got := mappingFor(size, 32); got != 64<<20 {
+			t.Errorf("%d bytes are mapped for a file of %d on 32 bits", got, size)
+		}
+	}
+}

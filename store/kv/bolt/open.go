@@ -150,8 +150,10 @@ func inspectPath(path string) error {
 
 // openBolt returns the database and the file below it.
 func openBolt(path string, o bbolt.Options) (file *os.File, b *bbolt.DB, err error) {
-	o.FreelistType = bbolt.FreelistMapType // the default gets slow with many free pages
-	o.InitialMmapSize = 64 << 20           // below that size a growing file never waits for readers
+	o.FreelistType = bbolt.FreelistMapType      // the default gets slow with many free pages
+	if info, err := os.Stat(path); err == nil { // else bbolt says what is wrong
+		o.InitialMmapSize = mappingFor(info.Size(), strconv.IntSize)
+	}
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
 		var err error
 		file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
@@ -169,6 +171,16 @@ func openBolt(path string, o bbolt.Options) (file *os.File, b *bbolt.DB, err err
 		_ = file.Close() // after a panic bbolt has not; the lock then ends with the process
 	}
 	return nil, nil, openError(err)
+}
+
+// mappingFor returns how much of the address space a file of that size gets. Within it the file grows without waiting
+// for readers; beyond it a commit, and everybody after it, waits for the longest of them. The space costs no memory; on
+// 32 bits there is little of it.
+func mappingFor(size int64, bits int) int {
+	if bits < 64 {
+		return 64 << 20
+	}
+	return int(max(1<<30, 2*size))
 }
 
 func openError(err error) error {
