@@ -61,8 +61,9 @@ func backup(ctx context.Context, db *bolt.DB, path string, progress func(copied,
 		return made, errors.New("there is a file already, and a backup replaces none: choose another name")
 	}
 	dir := filepath.Dir(path)
-	if free, total := space(dir); total > 0 && free < uint64(db.Size()) {
-		return made, fmt.Errorf("no room: the copy takes %s, and %s has %s left", bytesText(db.Size()), dir, bytesText(free))
+	if free, total := space(dir); total > 0 && free < uint64(db.Size())+freeTold {
+		return made, fmt.Errorf("no room: the copy takes %s and must leave %s, and %s has %s left", bytesText(db.Size()),
+			bytesText(uint64(freeTold)), dir, bytesText(free))
 	}
 	temp, err := os.CreateTemp(dir, tempPrefix+"*") // mode 0600
 	if err != nil {
@@ -205,7 +206,10 @@ func (b *backups) scheduled(ctx context.Context) (admin.BackupMade, error) {
 	plan := b.planned()
 	made, err := b.make(ctx, filepath.Join(plan.Directory, backupName(b.storeID, "", time.Now())), nil)
 	if err == nil {
-		err = retain(plan, b.storeID)
+		err = retain(plan, b.storeID, filepath.Base(made.Path))
+	}
+	if ctx.Err() != nil {
+		return made, err // a reload or a stop; what is missing is made at the next start
 	}
 	b.mu.Lock()
 	if b.err = err; err != nil {
@@ -263,7 +267,8 @@ func (b *backups) status(now time.Time) *admin.Backup {
 	return s
 }
 
-// scheduledCopies returns the names of a store's scheduled copies in a directory, the oldest first.
+// scheduledCopies returns the names of a store's scheduled copies in a directory, the oldest first. Names from the future,
+// of a host whose clock was wrong, and empty files, of a copy that a crash kept from its name, are none.
 func scheduledCopies(dir, storeID string) []string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -271,7 +276,11 @@ func scheduledCopies(dir, storeID string) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if _, ok := madeAt(e.Name(), storeID); ok && e.Type().IsRegular() {
+		at, ok := madeAt(e.Name(), storeID)
+		if !ok || !e.Type().IsRegular() || time.Until(at) > time.Hour {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Size() > 0 {
 			names = append(names, e.Name())
 		}
 	}
@@ -289,13 +298,16 @@ func madeAt(name, storeID string) (at time.Time, ok bool) {
 	return at, err == nil
 }
 
-// retain removes scheduled copies of a store beyond those that are kept, and what a killed process left half done.
-func retain(plan config.Backup, storeID string) error {
+// retain removes scheduled copies of a store beyond those that are kept, never the one just made, and what a killed process
+// left half done.
+func retain(plan config.Backup, storeID, made string) error {
 	var errs []error
 	remove := func(name string) { errs = append(errs, os.Remove(filepath.Join(plan.Directory, name))) }
 	names := scheduledCopies(plan.Directory, storeID)
 	for _, name := range names[:max(len(names)-plan.Keep, 0)] {
-		remove(name)
+		if name != made {
+			remove(name)
+		}
 	}
 	entries, err := os.ReadDir(plan.Directory)
 	errs = append(errs, err)

@@ -226,6 +226,8 @@ func stateChecks(f *findings, s admin.Status, started time.Time) {
 	switch {
 	case age > outboxStuck:
 		f.fail("outbox", "stuck: %d waiting, the oldest for %s", s.Outbox.Waiting, age.Round(time.Second))
+	case len(s.Outbox.Errors) > 0 && age > time.Minute:
+		f.fail("outbox", "%s", strings.Join(s.Outbox.Errors, "; "))
 	case len(s.Outbox.Errors) > 0:
 		f.warn("outbox", "%s", strings.Join(s.Outbox.Errors, "; "))
 	default:

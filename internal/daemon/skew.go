@@ -32,12 +32,19 @@ func (c *clocks) client(base *http.Client) *http.Client {
 	return &out
 }
 
-// list returns the clocks, sorted by host.
+// clockKept is how long what one reply said of a clock is believed.
+const clockKept = time.Hour
+
+// list returns the clocks that were heard of lately, sorted by host.
 func (c *clocks) list() []admin.Clock {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := make([]admin.Clock, 0, len(c.seen))
 	for _, host := range slices.Sorted(maps.Keys(c.seen)) {
+		if time.Since(c.seen[host].At) > clockKept {
+			delete(c.seen, host) // no longer asked, as after a reload
+			continue
+		}
 		out = append(out, c.seen[host])
 	}
 	return out
