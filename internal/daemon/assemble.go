@@ -137,9 +137,13 @@ func (p *parts) connect(a *config.Account) (Client, error) {
 }
 
 func (p *parts) makeDesk() error {
-	var err error
+	placed, err := desk.Placed(context.Background(), p.store, time.Now())
+	if err != nil {
+		return err
+	}
 	p.desk, err = desk.New(desk.Config{
-		Store: p.store, Zone: p.cfg.Business.Zone, Departments: p.cfg.Departments, Services: p.cfg.Services,
+		Placed: placed,
+		Store:  p.store, Zone: p.cfg.Business.Zone, Departments: p.cfg.Departments, Services: p.cfg.Services,
 		Resources: p.cfg.Resources, Notice: p.cfg.Business.Notice, Horizon: p.cfg.Business.Horizon,
 		ServeWithin: p.cfg.Freshness.ServeWithin, TokenTTL: p.cfg.Flow.TokenTTL,
 		AcceptForeignTokens: p.cfg.WhatsApp.AcceptForeignTokens,

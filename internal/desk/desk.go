@@ -9,8 +9,10 @@
 package desk
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -22,7 +24,7 @@ import (
 // Any is the choice of a customer to whom every resource of the department is right.
 const Any = "any"
 
-// Config is what New needs. All fields but Written are required, durations may be zero.
+// Config is what New needs. All fields but Written and Placed are required, durations may be zero.
 type Config struct {
 	Store *store.Store
 	// Zone is the business's: dates and labels that customers see are in it.
@@ -30,6 +32,8 @@ type Config struct {
 	Departments []booking.Department
 	Services    []booking.Service
 	Resources   []booking.Resource
+	// Placed says which resources have coming bookings in a calendar, whatever the config says of them now; see [Placed].
+	Placed map[calendar.ID][]string
 	// Notice is the least, Horizon the greatest time from now to a slot.
 	Notice, Horizon time.Duration
 	// ServeWithin is how long ago the provider may have confirmed a mirror that is still answered from.
@@ -78,8 +82,46 @@ func New(cfg Config) (*Desk, error) {
 				d.related[r.ID] = append(d.related[r.ID], o.ID)
 			}
 		}
+		for _, cal := range r.Blocks {
+			for _, id := range cfg.Placed[cal] {
+				if id != r.ID && !slices.Contains(d.related[r.ID], id) {
+					d.related[r.ID] = append(d.related[r.ID], id)
+				}
+			}
+		}
 	}
 	return d, nil
+}
+
+// Placed returns which resources have bookings to come in which calendar. A resource that left the config, or that books
+// into another calendar now, keeps its bookings; until their events are mirrored only its claims guard their time.
+func Placed(ctx context.Context, st *store.Store, now time.Time) (map[calendar.ID][]string, error) {
+	placed := map[calendar.ID][]string{}
+	err := st.View(ctx, func(r *store.Reader) error {
+		ids, err := r.BookingIDs(now.AddDate(0, 0, -1), now.AddDate(10, 0, 0), math.MaxInt)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			b, err := r.Booking(id)
+			if err != nil {
+				return err
+			}
+			if b == nil {
+				continue // the index is only a hint
+			}
+			for _, p := range b.Placements {
+				if !slices.Contains(placed[p.Calendar], p.Resource) {
+					placed[p.Calendar] = append(placed[p.Calendar], p.Resource)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find the resources with bookings to come: %w", err)
+	}
+	return placed, nil
 }
 
 // shareCalendar reports whether an event of one resource blocks the other.

@@ -384,3 +384,26 @@ func TestCorruptMirrorIsAnError(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// A resource that left the config keeps its bookings: until their events are mirrored, its claims guard the calendar that
+// another resource still uses.
+func TestClaimsOutliveTheirResource(t *testing.T) {
+	c := open(t, func(cfg *desk.Config) { cfg.Resources[1].Blocks = append(cfg.Resources[1].Blocks, "g/adams") })
+	c.mustConfirm(c.wish(desk.Choice{Department: "heart", Service: "check", Resource: "adams"}, at(1, 10, 0)))
+	var err error
+	c.cfg.Resources = c.cfg.Resources[1:]
+	if c.cfg.Placed, err = desk.Placed(t.Context(), c.store, c.now); err != nil {
+		t.Fatal(err)
+	}
+	c.openDesk()
+	for _, cal := range c.calendars() {
+		c.read(cal)
+	}
+	baker := desk.Choice{Department: "heart", Service: "check", Resource: "baker"}
+	if why := c.mustCheck(baker, at(1, 10, 15)); why != booking.Claimed {
+		t.Errorf("the time of a removed resource's booking is %v", why)
+	}
+	if why := c.mustCheck(baker, at(1, 11, 0)); why != booking.Free {
+		t.Errorf("other time is %v", why)
+	}
+}
