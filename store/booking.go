@@ -17,11 +17,6 @@ func (g getter) Claims(resource string) ([]booking.Claim, error) {
 	return unpackClaims(value)
 }
 
-// PutClaims replaces the claims on a resource; they must be sorted by start.
-func (t *Tx) PutClaims(resource string, claims []booking.Claim) {
-	t.tx.Put(keyClaims(resource), packClaims(claims))
-}
-
 // Booking returns a booking; nil when there is none with the id.
 func (g getter) Booking(id string) (*booking.Booking, error) {
 	var r bookingRecord
@@ -40,30 +35,74 @@ func (g getter) Person(bookingID string) (booking.Person, error) {
 	return booking.Person{Name: r.Name, Phone: r.Phone, Email: r.Email, Notes: r.Notes, Answers: r.Answers}, nil
 }
 
-// ReferenceTaken reports whether a booking has the reference already.
-func (g getter) ReferenceTaken(reference string) (bool, error) {
+// BookingByReference returns the id of the booking that has the reference; "" when none has.
+func (g getter) BookingByReference(reference string) (string, error) {
 	value, err := g.get(keyRef(reference))
-	return value != nil, err
+	return string(value), err
 }
 
-// InsertBooking writes a new booking with all that belongs to it: its person, its reference, and for each placement the
-// indexes and an outbox mark that is due at once.
-func (t *Tx) InsertBooking(b *booking.Booking, p booking.Person, now time.Time) {
-	t.put(keyPerson(b.ID), personRecord{
-		V: recordVersion, Name: p.Name, Phone: p.Phone, Email: p.Email, Notes: p.Notes, Answers: p.Answers,
-	})
+// InsertBooking writes a new booking with all that belongs to it: its person, its reference, its claims, and for each
+// placement the indexes and an outbox mark that is due at once.
+func (t *Tx) InsertBooking(b *booking.Booking, p booking.Person, now time.Time) error {
+	t.PutPerson(b.ID, p)
 	t.tx.Put(keyRef(b.Reference), []byte(b.ID))
-	for i, pl := range b.Placements {
-		t.PutOwn(OwnEvent{Calendar: pl.Calendar, Identity: pl.Identity, Booking: b.ID, Placement: i})
-		t.tx.Put(keyDay(b.Start, pl.Resource, b.ID), []byte{})
-		t.PutMark(nil, Mark{OutboxID: OutboxID{b.ID, i}, Since: now, Next: now})
+	return t.ChangeBooking(nil, b, now)
+}
+
+// ChangeBooking writes a booking whose wanted state has changed, with all that follows from it: the claims on its resources,
+// the index by day, for each new placement the index of our events, for each pending placement an outbox mark that is due at
+// once, and the notices of what happened. was is the booking before the change, nil for a new one.
+func (t *Tx) ChangeBooking(was, b *booking.Booking, now time.Time) error {
+	for _, r := range b.Resources() {
+		if err := t.claim(r, b, now.Unix()); err != nil {
+			return err
+		}
+		if was != nil && keyDay(was.Start, r, b.ID) != keyDay(b.Start, r, b.ID) {
+			t.tx.Delete(keyDay(was.Start, r, b.ID))
+		}
+		t.tx.Put(keyDay(b.Start, r, b.ID), []byte{})
+	}
+	for i, p := range b.Placements {
+		t.renameOwn(was, b, i)
+		if p.Status != booking.Pending {
+			continue
+		}
+		if err := t.markNow(was, b, i, now); err != nil {
+			return err
+		}
 	}
 	t.PutBooking(b)
+	return nil
 }
 
-// PutBooking writes a changed booking. Its start and its placements' resources must not have changed: the day index
-// belongs to them.
-func (t *Tx) PutBooking(b *booking.Booking) { t.put(keyBooking(b.ID), toBookingRecord(b)) }
+// renameOwn keeps the index of our events true for a placement that is new or has a new identity.
+func (t *Tx) renameOwn(was, b *booking.Booking, i int) {
+	p := b.Placements[i]
+	if was != nil && i < len(was.Placements) {
+		if old := was.Placements[i]; old.Identity == p.Identity {
+			return
+		}
+		t.DeleteOwn(OwnEvent{Calendar: was.Placements[i].Calendar, Identity: was.Placements[i].Identity})
+	}
+	t.PutOwn(OwnEvent{Calendar: p.Calendar, Identity: p.Identity, EventID: p.Event.ID, Booking: b.ID, Placement: i})
+}
+
+// PutBooking writes a booking of which only what is known of its events has changed, and the notices of what is new in its
+// history. See ChangeBooking for all else.
+func (t *Tx) PutBooking(b *booking.Booking) {
+	for _, c := range b.History[b.Stored:] {
+		t.notify(b, c)
+	}
+	b.Stored = len(b.History)
+	t.put(keyBooking(b.ID), toBookingRecord(b))
+}
+
+// PutPerson writes who a booking is for.
+func (t *Tx) PutPerson(bookingID string, p booking.Person) {
+	t.put(keyPerson(bookingID), personRecord{
+		V: recordVersion, Name: p.Name, Phone: p.Phone, Email: p.Email, Notes: p.Notes, Answers: p.Answers,
+	})
+}
 
 // BookingIDs returns the ids of the bookings that start on the UTC days from the one of from to the one of until, in order
 // of day, at most limit. They come from an index: read each booking to be sure.

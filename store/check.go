@@ -67,6 +67,7 @@ var records = map[string]func() interface{ version() int }{
 	prefixPerson:  func() interface{ version() int } { return &personRecord{} },
 	prefixVisit:   func() interface{ version() int } { return &visitRecord{} },
 	prefixOutbox:  func() interface{ version() int } { return &markRecord{} },
+	prefixHolders: func() interface{ version() int } { return &holdersRecord{} },
 	prefixOwn:     func() interface{ version() int } { return &ownRecord{} },
 }
 

@@ -20,6 +20,7 @@ import (
 //	person/<booking>                   who it is for                          JSON
 //	ref/<reference>                    booking id, so that references are unique
 //	visit/<hash of the flow token>     what we know of a token                JSON
+//	holders/<hash of a phone number>   which visits of a customer hold time   JSON
 //	outbox/<booking>/<placement>       the placement is ahead of its calendar JSON
 //	own/<calendar>/<identity>          our event in a calendar: index         JSON
 //	day/<date>/<resource>/<booking>    bookings by day (UTC date): index      empty
@@ -35,6 +36,7 @@ const (
 	prefixPerson  = "person/"
 	prefixRef     = "ref/"
 	prefixVisit   = "visit/"
+	prefixHolders = "holders/"
 	prefixOutbox  = "outbox/"
 	prefixOwn     = "own/"
 	prefixDay     = "day/"

@@ -64,6 +64,9 @@ func (t *Tx) PutSnapshot(c calendar.ID, b *calendar.Busy, m Mirror) {
 	t.PutMirror(c, m)
 }
 
+// PutBusy replaces the busy document of a calendar, as when we know of a change of our own before the next read does.
+func (t *Tx) PutBusy(c calendar.ID, b *calendar.Busy) { t.tx.Put(keyBusy(c), packBusy(b)) }
+
 // PutMirror replaces only what is known of the read, as when a new cursor came without a change.
 func (t *Tx) PutMirror(c calendar.ID, m Mirror) {
 	t.put(keyMirror(c), mirrorRecord{

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"slotd/internal/booking"
 )
 
 // OutboxID names a placement: a booking and the index of the placement in it.
@@ -23,6 +25,9 @@ type Mark struct {
 	Attempts int
 	// Unclear says that a call began whose outcome is not recorded: it may have reached the provider.
 	Unclear bool
+	// Looked says that an event that should be gone was looked for and not found, although a call to make it may still be on
+	// its way.
+	Looked bool
 	// Since is when the mark was first set, Next when the next attempt is due.
 	Since, Next time.Time
 	// LastError is the kind of the last error, from a closed set; empty before the first.
@@ -33,6 +38,7 @@ type markRecord struct {
 	V         int       `json:"v"`
 	Attempts  int       `json:"attempts,omitempty"`
 	Unclear   bool      `json:"unclear,omitempty"`
+	Looked    bool      `json:"looked,omitempty"`
 	Since     time.Time `json:"since"`
 	Next      time.Time `json:"next"`
 	LastError string    `json:"last_error,omitempty"`
@@ -47,7 +53,8 @@ func (g getter) Mark(id OutboxID) (m Mark, found bool, err error) {
 		return m, found, err
 	}
 	return Mark{
-		OutboxID: id, Attempts: r.Attempts, Unclear: r.Unclear, Since: r.Since, Next: r.Next, LastError: r.LastError,
+		OutboxID: id, Attempts: r.Attempts, Unclear: r.Unclear, Looked: r.Looked, Since: r.Since, Next: r.Next,
+		LastError: r.LastError,
 	}, true, nil
 }
 
@@ -57,10 +64,33 @@ func (t *Tx) PutMark(old *Mark, m Mark) {
 		t.tx.Delete(dueKeyOf(*old))
 	}
 	t.put(keyOutbox(m.OutboxID), markRecord{
-		V: recordVersion, Attempts: m.Attempts, Unclear: m.Unclear, Since: m.Since.UTC(), Next: m.Next.UTC(),
-		LastError: m.LastError,
+		V: recordVersion, Attempts: m.Attempts, Unclear: m.Unclear, Looked: m.Looked, Since: m.Since.UTC(),
+		Next: m.Next.UTC(), LastError: m.LastError,
 	})
 	t.tx.Put(dueKeyOf(m), []byte{})
+}
+
+// markNow sets the mark of a pending placement, due at once. One that is there keeps what it knows of a call whose outcome is
+// not recorded. was is the booking before the change, nil for a new one.
+func (t *Tx) markNow(was, b *booking.Booking, placement int, now time.Time) error {
+	next := Mark{OutboxID: OutboxID{b.ID, placement}, Since: now, Next: now}
+	if was == nil || placement >= len(was.Placements) {
+		t.PutMark(nil, next)
+		return nil
+	}
+	old, found, err := t.Mark(next.OutboxID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		// A placement without an event and without a mark was given up: a call may have arrived all the same.
+		next.Unclear = b.Placements[placement].Event.ID == ""
+		t.PutMark(nil, next)
+		return nil
+	}
+	next.Since, next.Unclear = old.Since, old.Unclear
+	t.PutMark(&old, next)
+	return nil
 }
 
 // DeleteMark removes a mark and its due key.

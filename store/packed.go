@@ -15,9 +15,20 @@ import (
 //
 //	busy    1, window start, window length, n × (gap, length), m × (start − window start, length, booking)
 //	claims  1, n × (start − the start before, length, before, after, booking)
+//	claims  2, n × (kind, start − the start before, length, before, after, booking or visit, for a hold: until)
 //
 // Strings are a length and their bytes.
-const packedVersion = 1
+const (
+	packedVersion = 1
+	claimsVersion = 2 // holds and time that was left came with it
+)
+
+// The kinds of packed claims.
+const (
+	packedBooking = iota
+	packedHold
+	packedLeft
+)
 
 var errCorrupt = errors.New("corrupt document")
 
@@ -42,7 +53,7 @@ func packBusy(b *calendar.Busy) []byte {
 }
 
 func unpackBusy(data []byte) (*calendar.Busy, error) {
-	u, err := newUnpacker(data)
+	u, _, err := newUnpacker(data, packedVersion)
 	if err != nil {
 		return nil, fmt.Errorf("busy document: %w", err)
 	}
@@ -70,15 +81,26 @@ func unpackBusy(data []byte) (*calendar.Busy, error) {
 }
 
 func packClaims(claims []booking.Claim) []byte {
-	out := []byte{packedVersion}
+	out := []byte{claimsVersion}
 	out = binary.AppendUvarint(out, uint64(len(claims)))
 	var at int64
 	for _, c := range claims {
+		kind, owner := byte(packedBooking), c.Booking
+		switch {
+		case c.Hold != "":
+			kind, owner = packedHold, c.Hold
+		case c.Left:
+			kind = packedLeft
+		}
+		out = append(out, kind)
 		out = binary.AppendVarint(out, c.Start-at)
 		out = binary.AppendUvarint(out, uint64(c.End-c.Start))
 		out = binary.AppendUvarint(out, uint64(c.Before))
 		out = binary.AppendUvarint(out, uint64(c.After))
-		out = appendString(out, c.Booking)
+		out = appendString(out, owner)
+		if kind == packedHold {
+			out = binary.AppendVarint(out, c.Until)
+		}
 		at = c.Start
 	}
 	return out
@@ -88,7 +110,7 @@ func unpackClaims(data []byte) ([]booking.Claim, error) {
 	if data == nil {
 		return nil, nil
 	}
-	u, err := newUnpacker(data)
+	u, version, err := newUnpacker(data, claimsVersion)
 	if err != nil {
 		return nil, fmt.Errorf("claims document: %w", err)
 	}
@@ -96,9 +118,21 @@ func unpackClaims(data []byte) ([]booking.Claim, error) {
 	claims := make([]booking.Claim, 0, n)
 	var at int64
 	for range n {
+		kind := byte(packedBooking)
+		if version > 1 {
+			kind = u.byte()
+		}
 		c := booking.Claim{Interval: u.interval(at)}
 		c.Before, c.After = int64(u.uvarint()), int64(u.uvarint())
-		c.Booking = u.string()
+		owner := u.string()
+		switch kind {
+		case packedHold:
+			c.Hold, c.Until = owner, u.varint()
+		case packedBooking, packedLeft:
+			c.Booking, c.Left = owner, kind == packedLeft
+		default:
+			u.bad = true
+		}
 		claims = append(claims, c)
 		at = c.Start
 	}
@@ -119,16 +153,25 @@ type unpacker struct {
 	bad  bool
 }
 
-func newUnpacker(data []byte) (*unpacker, error) {
+// newUnpacker begins a document and returns the version of its form, which is at most newest.
+func newUnpacker(data []byte, newest byte) (u *unpacker, version byte, err error) {
 	switch {
-	case len(data) == 0:
-		return nil, errCorrupt
-	case data[0] > packedVersion:
-		return nil, ErrNewer
-	case data[0] != packedVersion:
-		return nil, errCorrupt
+	case len(data) == 0, data[0] == 0:
+		return nil, 0, errCorrupt
+	case data[0] > newest:
+		return nil, 0, ErrNewer
 	}
-	return &unpacker{rest: data[1:]}, nil
+	return &unpacker{rest: data[1:]}, data[0], nil
+}
+
+func (u *unpacker) byte() byte {
+	if len(u.rest) == 0 {
+		u.bad = true
+		return 0
+	}
+	b := u.rest[0]
+	u.rest = u.rest[1:]
+	return b
 }
 
 func (u *unpacker) varint() int64 {

@@ -40,8 +40,8 @@ type bookingRecord struct {
 	Reference  string            `json:"reference"`
 	Version    uint64            `json:"version"`
 	Status     string            `json:"status"`
-	Conflict   bool              `json:"conflict,omitempty"`
 	Service    string            `json:"service"`
+	Resource   string            `json:"resource,omitempty"`
 	Department string            `json:"department,omitempty"`
 	Start      int64             `json:"start"`
 	End        int64             `json:"end"`
@@ -49,6 +49,8 @@ type bookingRecord struct {
 	After      int64             `json:"buffer_after,omitempty"`
 	Placements []placementRecord `json:"placements"`
 	Created    time.Time         `json:"created"`
+	Untold     string            `json:"untold,omitempty"`
+	History    []changeRecord    `json:"history,omitempty"`
 }
 
 func (r *bookingRecord) version() int { return r.V }
@@ -57,9 +59,26 @@ type placementRecord struct {
 	Resource string      `json:"resource"`
 	Calendar string      `json:"calendar"`
 	Identity string      `json:"identity"`
+	Attempt  int         `json:"attempt,omitempty"`
 	Status   string      `json:"status"`
+	Since    time.Time   `json:"since,omitzero"`
 	Reason   string      `json:"reason,omitempty"`
 	Event    eventRecord `json:"event,omitzero"`
+	Dropped  bool        `json:"dropped,omitempty"`
+	Conflict bool        `json:"conflict,omitempty"`
+	LeftFrom int64       `json:"left_start,omitempty"`
+	LeftTo   int64       `json:"left_end,omitempty"`
+}
+
+type changeRecord struct {
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+	What     string    `json:"what"`
+	Why      string    `json:"why,omitempty"`
+	Version  uint64    `json:"version"`
+	Start    int64     `json:"start"`
+	End      int64     `json:"end"`
+	Resource string    `json:"resource,omitempty"`
 }
 
 type eventRecord struct {
@@ -93,14 +112,21 @@ func (r eventRecord) written() calendar.Written {
 
 func toBookingRecord(b *booking.Booking) bookingRecord {
 	r := bookingRecord{
-		V: recordVersion, Reference: b.Reference, Version: b.Version, Status: string(b.Status), Conflict: b.Conflict,
-		Service: b.Service, Department: b.Department, Start: b.Start, End: b.End, Before: b.Before, After: b.After,
-		Created: b.Created.UTC(),
+		V: recordVersion, Reference: b.Reference, Version: b.Version, Status: string(b.Status), Service: b.Service,
+		Resource: b.Resource, Department: b.Department, Start: b.Start, End: b.End, Before: b.Before, After: b.After,
+		Created: b.Created.UTC(), Untold: string(b.Untold),
 	}
 	for _, p := range b.Placements {
 		r.Placements = append(r.Placements, placementRecord{
-			Resource: p.Resource, Calendar: string(p.Calendar), Identity: p.Identity, Status: string(p.Status),
-			Reason: p.Reason, Event: toEventRecord(p.Event),
+			Resource: p.Resource, Calendar: string(p.Calendar), Identity: p.Identity, Attempt: p.Attempt,
+			Status: string(p.Status), Since: p.Since.UTC(), Reason: p.Reason, Event: toEventRecord(p.Event),
+			Dropped: p.Dropped, Conflict: p.Conflict, LeftFrom: p.Left.Start, LeftTo: p.Left.End,
+		})
+	}
+	for _, c := range b.History {
+		r.History = append(r.History, changeRecord{
+			At: c.At.UTC(), By: string(c.By), What: string(c.What), Why: c.Why, Version: c.Version,
+			Start: c.Interval.Start, End: c.Interval.End, Resource: c.Resource,
 		})
 	}
 	return r
@@ -108,16 +134,27 @@ func toBookingRecord(b *booking.Booking) bookingRecord {
 
 func (r *bookingRecord) booking(id string) *booking.Booking {
 	b := &booking.Booking{
-		ID: id, Reference: r.Reference, Version: r.Version, Status: booking.Status(r.Status), Conflict: r.Conflict,
-		Service: r.Service, Department: r.Department, Interval: calendar.Interval{Start: r.Start, End: r.End},
-		Before: r.Before, After: r.After, Created: r.Created,
+		ID: id, Reference: r.Reference, Version: r.Version, Status: booking.Status(r.Status), Service: r.Service,
+		Resource: r.Resource, Department: r.Department, Interval: calendar.Interval{Start: r.Start, End: r.End},
+		Before: r.Before, After: r.After, Created: r.Created, Untold: booking.What(r.Untold),
 	}
 	for _, p := range r.Placements {
 		b.Placements = append(b.Placements, booking.Placement{
-			Resource: p.Resource, Calendar: calendar.ID(p.Calendar), Identity: p.Identity,
-			Status: booking.PlacementStatus(p.Status), Reason: p.Reason, Event: p.Event.written(),
+			Resource: p.Resource, Calendar: calendar.ID(p.Calendar), Identity: p.Identity, Attempt: max(p.Attempt, 1),
+			Status: booking.PlacementStatus(p.Status), Since: p.Since, Reason: p.Reason, Event: p.Event.written(),
+			Dropped: p.Dropped, Conflict: p.Conflict, Left: calendar.Interval{Start: p.LeftFrom, End: p.LeftTo},
 		})
 	}
+	if b.Resource == "" && len(b.Placements) > 0 {
+		b.Resource = b.Placements[0].Resource // a record of before services could need several
+	}
+	for _, c := range r.History {
+		b.History = append(b.History, booking.Change{
+			At: c.At, By: booking.Actor(c.By), What: booking.What(c.What), Why: c.Why, Version: c.Version,
+			Interval: calendar.Interval{Start: c.Start, End: c.End}, Resource: c.Resource,
+		})
+	}
+	b.Stored = len(b.History)
 	return b
 }
 

@@ -111,6 +111,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		if err := fn(t); err != nil {
 			return err
 		}
+		t.flushClaims()
 		return t.err
 	})
 }
@@ -124,8 +125,9 @@ type Reader struct {
 // Tx is one run of an Update.
 type Tx struct {
 	getter
-	tx  kv.Tx
-	err error // the first record that could not be encoded; it fails the Update
+	tx     kv.Tx
+	claims claimsCache
+	err    error // the first record that could not be encoded; it fails the Update
 }
 
 func (t *Tx) put(key string, record any) {

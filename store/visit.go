@@ -14,6 +14,8 @@ type Visit struct {
 	// Phone and Name are the customer's, as far as they were known when the token was made.
 	Phone, Name string
 	Expires     time.Time
+	// Hold is the time that the token's customer has chosen; it may be over. Nil when none was.
+	Hold *Hold
 	// Outcome is set once the token made its booking.
 	Outcome *Outcome
 }
@@ -34,6 +36,7 @@ type visitRecord struct {
 	Phone   string         `json:"phone,omitempty"`
 	Name    string         `json:"name,omitempty"`
 	Expires time.Time      `json:"expires"`
+	Hold    *holdRecord    `json:"hold,omitempty"`
 	Outcome *outcomeRecord `json:"outcome,omitempty"`
 }
 
@@ -59,6 +62,9 @@ func (g getter) Visit(key string) (*Visit, error) {
 		return nil, err
 	}
 	v := &Visit{Known: r.Known, Phone: r.Phone, Name: r.Name, Expires: r.Expires}
+	if h := r.Hold; h != nil {
+		v.Hold = &Hold{Resources: h.Resources, Service: h.Service, Start: h.Start, Since: h.Since, Until: h.Until}
+	}
 	if o := r.Outcome; o != nil {
 		v.Outcome = &Outcome{Request: o.Request, Answer: o.Answer, Booking: o.Booking, At: o.At}
 	}
@@ -68,6 +74,11 @@ func (g getter) Visit(key string) (*Visit, error) {
 // PutVisit writes a visit.
 func (t *Tx) PutVisit(key string, v *Visit) {
 	r := visitRecord{V: recordVersion, Known: v.Known, Phone: v.Phone, Name: v.Name, Expires: v.Expires.UTC()}
+	if h := v.Hold; h != nil {
+		r.Hold = &holdRecord{
+			Resources: h.Resources, Service: h.Service, Start: h.Start, Since: h.Since.UTC(), Until: h.Until.UTC(),
+		}
+	}
 	if o := v.Outcome; o != nil {
 		r.Outcome = &outcomeRecord{Request: o.Request, Answer: o.Answer, Booking: o.Booking, At: o.At.UTC()}
 	}

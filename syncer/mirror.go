@@ -21,6 +21,8 @@ type mirror struct {
 	log    *slog.Logger
 	wake   chan struct{} // one slot
 	pulse  pulse
+	// told is told that a person's change left something to be written.
+	told func(calendar.ID)
 
 	// Owned by the loop.
 	loaded bool
@@ -32,9 +34,9 @@ type mirror struct {
 	last Status
 }
 
-func newMirror(id calendar.ID, source Source, g *gate, cfg Config) *mirror {
+func newMirror(id calendar.ID, source Source, g *gate, cfg Config, told func(calendar.ID)) *mirror {
 	return &mirror{
-		id: id, source: source, gate: g, cfg: cfg, wake: make(chan struct{}, 1),
+		id: id, source: source, gate: g, cfg: cfg, told: told, wake: make(chan struct{}, 1),
 		log: cfg.Log.With("calendar", string(id)), last: Status{Calendar: id},
 		// The first look reads: since the snapshot on disk the config may have changed what is busy, and a crash may have
 		// come before what it said of our own events was recorded.
@@ -268,7 +270,7 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 	}
 	m.state, m.read = state, true
 	m.cfg.Store.MarkChecked(m.id, begun)
-	if err := m.reconcile(ctx, snap.Window, own, present); err != nil {
+	if err := m.reconcile(ctx, reading{begun: begun, window: snap.Window, busy: busy, present: present}, own); err != nil {
 		m.nudgeLater() // the cursor says "nothing changed" from here on, and yet this snapshot is needed again
 		return err
 	}

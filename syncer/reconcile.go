@@ -3,146 +3,73 @@ package syncer
 import (
 	"context"
 	"fmt"
-	"strings"
+	"time"
 
 	"slotd/internal/booking"
 	"slotd/internal/calendar"
 	"slotd/store"
 )
 
-// sort turns a snapshot into a busy document. Ours is only the event whose provider id we wrote, or before that write
-// settled, the one that carries our identity; everything else is foreign, copies of ours included.
-func sort(snap calendar.Snapshot, own []store.OwnEvent, storeID string) (*calendar.Busy, map[store.OutboxID]bool) {
-	ours := newMatcher(own, storeID)
-	busy := &calendar.Busy{Window: snap.Window}
-	present := map[store.OutboxID]bool{}
-	for _, e := range snap.Events {
-		o := ours.match(e)
-		span := cut(e.Interval, snap.Window)
-		switch {
-		case o != nil:
-			present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}] = true
-			if e.Busy && !span.Empty() {
-				busy.Own = append(busy.Own, calendar.Own{Interval: span, Booking: o.Booking})
-			}
-		case e.Busy:
-			busy.Foreign = append(busy.Foreign, span)
-		}
-	}
-	busy.Foreign = calendar.Union(busy.Foreign)
-	return busy, present
+// reading is what one snapshot says, and when its read began.
+type reading struct {
+	begun   time.Time
+	window  calendar.Interval
+	busy    *calendar.Busy
+	present map[store.OutboxID]calendar.Event // our events that it holds
 }
 
-// matcher tells our own events in a calendar from foreign ones.
-type matcher struct {
-	marker     string // what our markers of this store begin with
-	byEvent    map[string]*store.OwnEvent
-	byIdentity map[string]*store.OwnEvent // of those whose first write has not settled
-	byBooking  map[string]*store.OwnEvent // the same
+// claimsReader is what a snapshot of the store and a transaction have in common.
+type claimsReader interface {
+	Claims(resource string) ([]booking.Claim, error)
 }
 
-func newMatcher(own []store.OwnEvent, storeID string) *matcher {
-	m := &matcher{
-		marker: storeID + "/", byEvent: map[string]*store.OwnEvent{}, byIdentity: map[string]*store.OwnEvent{},
-		byBooking: map[string]*store.OwnEvent{},
-	}
-	for i := range own {
-		if o := &own[i]; o.EventID != "" {
-			m.byEvent[o.EventID] = o
-		} else {
-			m.byIdentity[o.Identity], m.byBooking[o.Booking] = o, o
-		}
-	}
-	return m
-}
-
-// match returns the entry of our event that e is, nil for a foreign one. Until our first write has settled its id is not
-// known; then the identity tells, or where a server shows none, the first event with our marker.
-func (m *matcher) match(e calendar.Event) *store.OwnEvent {
-	if o := m.byEvent[e.ID]; o != nil {
-		return o
-	}
-	if e.Identity != "" {
-		return m.byIdentity[e.Identity]
-	}
-	rest, ours := strings.CutPrefix(e.Marker, m.marker)
-	if !ours {
-		return nil
-	}
-	id, _, _ := strings.Cut(rest, "/")
-	o := m.byBooking[id]
-	delete(m.byBooking, id)
-	return o
-}
-
-func cut(i, window calendar.Interval) calendar.Interval {
-	return calendar.Interval{Start: max(i.Start, window.Start), End: min(i.End, window.End)}
-}
-
-func sameEvents(a, b []calendar.Event) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	type key struct {
-		id   string
-		span calendar.Interval
-		busy bool
-	}
-	seen := map[key]int{}
-	for _, e := range a {
-		seen[key{e.ID, e.Interval, e.Busy}]++
-	}
-	for _, e := range b {
-		k := key{e.ID, e.Interval, e.Busy}
-		if seen[k]--; seen[k] < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// reconcile records for each booking in the calendar whether the snapshot held its event: one small Update per booking
-// that changes, repeatable after a crash. Index entries of bookings that ended before the window are dropped: no snapshot
-// will hold them again.
-func (m *mirror) reconcile(
-	ctx context.Context, window calendar.Interval, own []store.OwnEvent, present map[store.OutboxID]bool,
-) error {
-	differ, past, err := m.compare(ctx, window, own, present)
+// reconcile records what a snapshot says of each booking in the calendar: one small Update per booking that changes,
+// repeatable after a crash. A booking whose event a person moved follows. One whose event is not there is a suspicion, see
+// suspect. Index entries of bookings that ended before the window are dropped: no snapshot will hold them again.
+func (m *mirror) reconcile(ctx context.Context, read reading, own []store.OwnEvent) error {
+	differ, past, err := m.compare(ctx, read, own)
 	if err != nil {
 		return fmt.Errorf("compare the bookings with the snapshot: %w", err)
 	}
+	var suspects []store.OwnEvent
 	for _, o := range differ {
-		here := present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}]
-		err := m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-			b, err := tx.Booking(o.Booking)
-			if err != nil || !m.watches(b, o, window) {
-				return err
-			}
-			if b.Observe(o.Placement, here) {
-				tx.PutBooking(b)
-			}
-			return nil
-		})
+		sight, err := m.observe(ctx, read, o)
 		if err != nil {
 			return fmt.Errorf("reconcile a booking: %w", err)
 		}
+		if sight.Moved || sight.Again {
+			m.told(m.id)
+		}
+		if sight.Suspect {
+			suspects = append(suspects, o)
+		}
+	}
+	if err := m.suspect(ctx, suspects); err != nil {
+		return err
 	}
 	return m.forget(ctx, past)
 }
 
-// compare returns the entries whose booking a snapshot changes, and those whose booking is long over.
-func (m *mirror) compare(
-	ctx context.Context, window calendar.Interval, own []store.OwnEvent, present map[store.OutboxID]bool,
-) (differ, past []store.OwnEvent, err error) {
+// compare returns the entries whose booking a snapshot may change, and those whose booking is long over.
+func (m *mirror) compare(ctx context.Context, read reading, own []store.OwnEvent) (differ, past []store.OwnEvent, err error) {
 	err = m.cfg.Store.View(ctx, func(r *store.Reader) error {
 		for _, o := range own {
 			b, err := r.Booking(o.Booking)
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case b != nil && b.End <= window.Start && level(b, o):
+			}
+			if b == nil || o.Placement >= len(b.Placements) {
+				continue
+			}
+			if b.End <= read.window.Start && b.Placements[o.Placement].Status != booking.Pending {
 				past = append(past, o)
-			case m.watches(b, o, window) && b.Observe(o.Placement, present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}]):
+				continue
+			}
+			s, err := m.sighting(r, read, b, o)
+			if err != nil {
+				return err
+			}
+			if b.Observe(o.Placement, s, m.cfg.Now()) != (booking.Sight{}) {
 				differ = append(differ, o)
 			}
 		}
@@ -151,14 +78,67 @@ func (m *mirror) compare(
 	return differ, past, err
 }
 
-// watches reports whether a snapshot of window says something of the booking: it is to come and lies inside.
-func (m *mirror) watches(b *booking.Booking, o store.OwnEvent, window calendar.Interval) bool {
-	return b != nil && b.End > m.cfg.Now().Unix() && window.Covers(b.Interval) && o.Placement < len(b.Placements)
+// sighting is what the snapshot says of a booking's event.
+func (m *mirror) sighting(r claimsReader, read reading, b *booking.Booking, o store.OwnEvent) (booking.Sighting, error) {
+	s := booking.Sighting{Begun: read.begun, Window: read.window}
+	e, here := read.present[store.OutboxID{Booking: o.Booking, Placement: o.Placement}]
+	if !here {
+		return s, nil
+	}
+	s.Event = calendar.Written{ID: e.ID, ETag: e.ETag, Interval: e.Interval, Version: e.Version}
+	taken, err := m.taken(r, read.busy, b, o.Placement)
+	s.Taken = taken
+	return s, err
 }
 
-// level reports whether nothing more will be written for the placement.
-func level(b *booking.Booking, o store.OwnEvent) bool {
-	return o.Placement < len(b.Placements) && b.Placements[o.Placement].Status != booking.Pending
+// taken reports whether somebody else has time of the booking: in the calendar, or by other claims than the resource takes.
+func (m *mirror) taken(r claimsReader, busy *calendar.Busy, b *booking.Booking, placement int) (bool, error) {
+	if calendar.AnyOverlap(busy.Foreign, b.Interval) {
+		return true, nil
+	}
+	resource := b.Placements[placement].Resource
+	claims, err := r.Claims(resource)
+	return err == nil && b.Crowded(claims, m.cfg.Capacity(resource), m.cfg.Now().Unix()), err
+}
+
+// observe is the transaction in which a booking learns what the snapshot says of it.
+func (m *mirror) observe(ctx context.Context, read reading, o store.OwnEvent) (sight booking.Sight, err error) {
+	err = m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		sight = booking.Sight{}
+		b, err := tx.Booking(o.Booking)
+		if err != nil || b == nil || o.Placement >= len(b.Placements) {
+			return err
+		}
+		s, err := m.sighting(tx, read, b, o)
+		if err != nil {
+			return err
+		}
+		was := b.Clone()
+		switch sight = b.Observe(o.Placement, s, m.cfg.Now()); {
+		case sight.Moved:
+			return m.follow(tx, was, b, o.Placement, s.Event, read.busy)
+		case sight.Again:
+			return tx.ChangeBooking(was, b, m.cfg.Now())
+		case sight.Changed:
+			tx.PutBooking(b)
+		}
+		return nil
+	})
+	return sight, err
+}
+
+// follow gives a booking the time that a person gave its event, and marks it where somebody else has that time.
+func (m *mirror) follow(
+	tx *store.Tx, was, b *booking.Booking, placement int, event calendar.Written, busy *calendar.Busy,
+) error {
+	now := m.cfg.Now()
+	b.Follow(placement, event, booking.Act{At: now, By: booking.ByCalendar})
+	taken, err := m.taken(tx, busy, b, placement)
+	if err != nil {
+		return err
+	}
+	b.SetConflict(placement, taken, now)
+	return tx.ChangeBooking(was, b, now)
 }
 
 // forgetAtOnce bounds one Update of forget; the engine takes a hundred operations.

@@ -32,6 +32,9 @@ type Source interface {
 	Changed(ctx context.Context, cal string, window calendar.Interval, cursor calendar.Cursor) (calendar.Change, error)
 	// Read returns every event of the window, or an error.
 	Read(ctx context.Context, cal string, window calendar.Interval) (calendar.Snapshot, error)
+	// Find returns the present state of the event of one placement, wherever in time it is. An event that was deleted, or
+	// never was, is an error of kind Gone; one that is not ours is an error of kind Conflict.
+	Find(ctx context.Context, cal string, w calendar.Wanted) (calendar.Written, error)
 }
 
 // Sink writes a provider's calendars. Implementations are safe for concurrent use and never retry.
@@ -62,10 +65,11 @@ type Config struct {
 	Ahead time.Duration
 	// Describe returns what staff read in the event of a booking. It must be pure.
 	Describe func(*booking.Booking, booking.Person, booking.Placement) (title, body string)
-	// Zone returns the IANA zone of a resource.
-	Zone func(resource string) string
-	Log  *slog.Logger
-	Now  func() time.Time
+	// Zone returns the IANA zone of a resource, Capacity how many bookings it takes at a time.
+	Zone     func(resource string) string
+	Capacity func(resource string) int
+	Log      *slog.Logger
+	Now      func() time.Time
 	// ReadFailed and WriteFailed are told of every failed look at a calendar and every failed write to one. They may be
 	// nil, are called concurrently, and must be quick.
 	ReadFailed, WriteFailed func(account string, kind calendar.Kind)
@@ -108,7 +112,7 @@ func New(cfg Config) (*Syncer, error) {
 		if !ok {
 			return nil, errors.New("syncer: no account for calendar " + string(id))
 		}
-		s.mirrors[id] = newMirror(id, a.Source, s.gates[id.Account()], cfg)
+		s.mirrors[id] = newMirror(id, a.Source, s.gates[id.Account()], cfg, s.Written)
 	}
 	return s, nil
 }

@@ -252,18 +252,14 @@ func (c *conversation) checkTimes(ctx context.Context, t *turn) (string, Outcome
 		if text != "" {
 			return text, Refused
 		}
-		reason, err := c.desk.Check(ctx, choice, start)
-		if err != nil {
-			return textTrouble, Failed
-		}
-		return lostText(reason), lostOutcome(reason)
+		return c.choose(ctx, t, choice, start)
 	}
 	if date, ok := t.choices[flow.ChosenDate]; ok {
 		day, err := calendar.ParseDate(date)
 		if err != nil {
 			return textBadDate, Refused
 		}
-		starts, err := c.desk.Slots(ctx, choice, day)
+		starts, err := c.desk.Slots(ctx, t.req.FlowToken, choice, day)
 		switch {
 		case err != nil:
 			return textTrouble, Failed
@@ -272,6 +268,27 @@ func (c *conversation) checkTimes(ctx context.Context, t *turn) (string, Outcome
 		}
 	}
 	return "", ""
+}
+
+// choose asks whether a slot is free, and holds it where there is a later screen. A hold is a courtesy: what keeps the store
+// from writing it down does not keep the customer from going on, and the confirm decides.
+func (c *conversation) choose(ctx context.Context, t *turn, choice desk.Choice, start int64) (string, Outcome) {
+	var lost *desk.LostError
+	if len(t.screen.Next) > 0 {
+		err := c.desk.Hold(ctx, t.req.FlowToken, choice, start)
+		switch {
+		case err == nil:
+			return "", ""
+		case errors.As(err, &lost):
+			return lostText(lost.Reason), lostOutcome(lost.Reason)
+		}
+		c.cfg.Log.Warn("holding a slot failed", "screen", t.screen.ID, "error", err)
+	}
+	reason, err := c.desk.Check(ctx, t.req.FlowToken, choice, start)
+	if err != nil {
+		return textTrouble, Failed
+	}
+	return lostText(reason), lostOutcome(reason)
 }
 
 // start reads a slot id. A slot must lie on the date that came with it: both were shown together.

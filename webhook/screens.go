@@ -198,7 +198,7 @@ func (p *page) times(ctx context.Context) error {
 }
 
 func (p *page) days(ctx context.Context) error {
-	days, err := p.c.desk.Days(ctx, p.choice)
+	days, err := p.c.desk.Days(ctx, p.t.req.FlowToken, p.choice)
 	if err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (p *page) slots(ctx context.Context) error {
 			p.waiting = true
 			return nil
 		}
-		days, err := p.c.desk.Days(ctx, p.choice)
+		days, err := p.c.desk.Days(ctx, p.t.req.FlowToken, p.choice)
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func (p *page) slots(ctx context.Context) error {
 		}
 		day = days[0]
 	}
-	starts, err := p.c.desk.Slots(ctx, p.choice, day)
+	starts, err := p.c.desk.Slots(ctx, p.t.req.FlowToken, p.choice, day)
 	if err != nil {
 		return err
 	}
@@ -312,7 +312,7 @@ func (p *page) alternatives(ctx context.Context) error {
 	if p.t.lost == 0 {
 		return nil
 	}
-	starts, err := p.c.desk.Alternatives(ctx, p.choice, p.t.lost, min(p.limitOf(flow.Slots), 10))
+	starts, err := p.c.desk.Alternatives(ctx, p.t.req.FlowToken, p.choice, p.t.lost, min(p.limitOf(flow.Slots), 10))
 	if err != nil {
 		return err
 	}

@@ -232,11 +232,11 @@ func (a *api) slots(r *http.Request) (Slots, error) {
 			return Slots{}, badRequest{err}
 		}
 		dates = []calendar.Date{d}
-	} else if dates, err = a.cfg.Desk.Days(r.Context(), choice); err != nil {
+	} else if dates, err = a.cfg.Desk.Days(r.Context(), "", choice); err != nil {
 		return Slots{}, err
 	}
 	for _, d := range dates {
-		starts, err := a.cfg.Desk.Slots(r.Context(), choice, d)
+		starts, err := a.cfg.Desk.Slots(r.Context(), "", choice, d)
 		if err != nil {
 			return Slots{}, err
 		}
@@ -322,7 +322,7 @@ func (a *api) bookings(r *http.Request) ([]Booking, error) {
 func listed(b *booking.Booking, p booking.Person, now time.Time) Booking {
 	out := Booking{
 		ID: b.ID, Reference: b.Reference, Status: string(b.Status), Version: b.Version, Start: b.StartTime(),
-		End: b.EndTime(), Service: b.Service, Name: p.Name, Conflict: b.Conflict, NeedsPerson: b.NeedsPerson(now),
+		End: b.EndTime(), Service: b.Service, Name: p.Name, Conflict: b.Conflict(), NeedsPerson: b.NeedsPerson(now),
 	}
 	for _, pl := range b.Placements {
 		out.Placements = append(out.Placements, Placement{

@@ -1,32 +1,49 @@
 package booking
 
 import (
+	"cmp"
 	"slices"
 
 	"slotd/internal/calendar"
 )
 
-// Claim is time that we have taken on a resource. Its buffers belong to it: no more claims than the resource's capacity
-// overlap at any instant, buffers included.
+// Claim is time that we have taken on a resource: by a booking, or for a while by the hold of a visit. Its buffers belong
+// to it: no more claims than the resource's capacity overlap at any instant, buffers included.
 type Claim struct {
 	calendar.Interval
 	// Before and After are the buffers, in seconds.
 	Before, After int64
-	// Booking is the id of the booking that took the time.
+	// Booking is the id of the booking that took the time, "" for a hold.
 	Booking string
+	// Hold is the key of the visit that holds the time, "" for a booking, and Until the Unix second at which the hold ends.
+	Hold  string
+	Until int64
+	// Left marks time that the booking has left, by a cancel or a move, before its calendar shows it. Such a claim takes
+	// nothing: it says that an event of the booking that is still mirrored at exactly this time blocks nothing.
+	Left bool
 }
 
 // Padded returns the interval of the claim with its buffers.
 func (c Claim) Padded() calendar.Interval { return c.Pad(c.Before, c.After) }
 
+// Takes reports whether the claim takes its time at an instant: a hold that has ended does not, nor does time that was left.
+func (c Claim) Takes(now int64) bool { return !c.Left && (c.Hold == "" || now < c.Until) }
+
 // NewClaim returns the claim that booking makes for service from start on.
 func NewClaim(s *Service, start int64, booking string) Claim {
 	return Claim{
-		Interval: calendar.Interval{Start: start, End: start + int64(s.Duration.Seconds())},
-		Before:   int64(s.Before.Seconds()),
-		After:    int64(s.After.Seconds()),
+		Interval: calendar.Interval{Start: start, End: start + seconds(s.Duration)},
+		Before:   seconds(s.Before),
+		After:    seconds(s.After),
 		Booking:  booking,
 	}
+}
+
+// NewHold returns the claim by which a visit holds the time of service from start on, until the Unix second until.
+func NewHold(s *Service, start int64, visit string, until int64) Claim {
+	c := NewClaim(s, start, "")
+	c.Hold, c.Until = visit, until
+	return c
 }
 
 // crowd returns the greatest number of spans that overlap at one instant of want.
@@ -51,25 +68,29 @@ func crowd(spans []calendar.Interval, want calendar.Interval) int {
 	return most
 }
 
-// withoutPast returns the claims that ended less than a day before now; it may reuse claims. The day is more than any
-// buffer in which a coming appointment could still meet them.
-func withoutPast(claims []Claim, now int64) []Claim {
+// WithoutPast returns the claims that can still matter at now, in Unix seconds: not those that ended more than a day ago,
+// nor holds that are over. It may reuse claims. The day is more than any buffer in which a coming appointment could still
+// meet them.
+func WithoutPast(claims []Claim, now int64) []Claim {
 	const day = 24 * 60 * 60
-	return slices.DeleteFunc(claims, func(c Claim) bool { return c.Padded().End+day <= now })
+	return slices.DeleteFunc(claims, func(c Claim) bool {
+		return c.Padded().End+day <= now || c.Hold != "" && c.Until <= now
+	})
 }
 
-// AddClaim returns claims with c added and those of days before now dropped: a claim only guards time that can still be
-// sold, the booking itself is kept elsewhere.
-func AddClaim(claims []Claim, c Claim, now int64) []Claim {
-	out := append(withoutPast(claims, now), c)
-	slices.SortFunc(out, func(a, b Claim) int {
-		if a.Start != b.Start {
-			if a.Start < b.Start {
-				return -1
-			}
-			return 1
-		}
-		return 0
-	})
+// WithoutBooking returns the claims that are not of the booking. It may reuse claims.
+func WithoutBooking(claims []Claim, id string) []Claim {
+	return slices.DeleteFunc(claims, func(c Claim) bool { return c.Booking == id && c.Hold == "" })
+}
+
+// WithoutHold returns the claims that are not held by the visit. It may reuse claims.
+func WithoutHold(claims []Claim, visit string) []Claim {
+	return slices.DeleteFunc(claims, func(c Claim) bool { return c.Hold == visit && c.Booking == "" })
+}
+
+// AddClaims returns claims and more, sorted by start.
+func AddClaims(claims []Claim, more ...Claim) []Claim {
+	out := append(claims, more...)
+	slices.SortStableFunc(out, func(a, b Claim) int { return cmp.Compare(a.Start, b.Start) })
 	return out
 }

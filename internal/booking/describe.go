@@ -22,7 +22,7 @@ func (t Templates) Render(b *Booking, p Person, service, resource string) (title
 	if title == "" {
 		title = b.Reference
 	}
-	if b.Conflict {
+	if b.Conflict() {
 		title = conflictMark + title
 	}
 	var lines []string

@@ -40,6 +40,12 @@ type Service struct {
 	Grid time.Duration
 	// Before and After are kept free of our other claims around the appointment. Foreign events may touch them.
 	Before, After time.Duration
+	// Needs are further resources that the service takes beside the chosen one, such as a room: of each entry one of the
+	// resources with these ids. They are open, free and claimed for the whole time, or the service cannot begin.
+	Needs [][]string
+	// CancelNotice and MoveNotice are the least time from a cancel or a move to the appointment's start. Staff can
+	// override them.
+	CancelNotice, MoveNotice time.Duration
 }
 
 // Resource is what is booked: a doctor, a room, a device.

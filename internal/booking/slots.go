@@ -56,41 +56,82 @@ type Facts struct {
 	Busy []*calendar.Busy
 	// Claims are those of the resource itself, Others those of resources that share a calendar with it.
 	Claims, Others []Claim
+	// Now is the moment of the question, in Unix seconds: holds that ended by then take nothing.
+	Now int64
+	// Asker is who asks: what it has claimed itself hides nothing from it.
+	Asker Asker
+}
+
+// Asker names the claims of who asks; empty fields name none.
+type Asker struct {
+	// Visit is the key of the visit whose hold is its own.
+	Visit string
+	// Booking is the id of the booking that is to be moved.
+	Booking string
+}
+
+// owns reports whether the claim is the asker's own.
+func (a Asker) owns(c Claim) bool {
+	return a.Visit != "" && c.Hold == a.Visit || a.Booking != "" && c.Booking == a.Booking
 }
 
 // NewState prepares the facts for questions about one service at one resource.
 func NewState(r *Resource, s *Service, b Bounds, f Facts) *State {
 	st := &State{resource: r, service: s, bounds: b, known: coverage(r, f.Busy)}
-	blocks := make([]calendar.Interval, 0, 64)
-	own := map[string][]calendar.Interval{}
+	own := map[string][]calendar.Interval{} // of bookings, claims with the events that are theirs
 	for _, c := range f.Claims {
-		own[c.Booking] = append(own[c.Booking], c.Padded())
+		switch {
+		case !c.Takes(f.Now), f.Asker.owns(c):
+		case c.Booking == "":
+			st.taken = append(st.taken, c.Padded())
+		default:
+			own[c.Booking] = append(own[c.Booking], c.Padded())
+		}
 	}
+	st.blocked = st.block(f, own)
+	held := st.taken
+	st.taken = nil
+	for _, c := range f.Others {
+		if _, both := own[c.Booking]; !both && c.Takes(f.Now) && !f.Asker.owns(c) {
+			st.taken = append(st.taken, c.Padded())
+		}
+	}
+	others := len(st.taken)
+	st.taken = append(st.taken, held...)
+	for _, spans := range own {
+		st.taken = append(st.taken, calendar.Union(spans)...)
+	}
+	st.fold(others)
+	return st
+}
+
+// block returns the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
+// claim of one booking count once. Those at a time that their booking has left block nothing.
+func (st *State) block(f Facts, own map[string][]calendar.Interval) []calendar.Interval {
+	blocks := make([]calendar.Interval, 0, 64)
 	for _, busy := range f.Busy {
 		if busy == nil {
 			continue
 		}
 		blocks = append(blocks, busy.Foreign...)
 		for _, o := range busy.Own {
-			if spans, ok := own[o.Booking]; ok {
-				own[o.Booking] = append(spans, o.Interval) // block and claim of one booking count once
-			} else {
+			spans, claimed := own[o.Booking]
+			switch {
+			case o.Booking == f.Asker.Booking && o.Booking != "", f.left(o):
+			case claimed:
+				own[o.Booking] = append(spans, o.Interval)
+			default:
 				blocks = append(blocks, o.Interval)
 			}
 		}
 	}
-	st.blocked = calendar.Union(blocks)
-	for _, c := range f.Others {
-		if _, ok := own[c.Booking]; !ok {
-			st.taken = append(st.taken, c.Padded())
-		}
-	}
-	others := len(st.taken)
-	for _, spans := range own {
-		st.taken = append(st.taken, calendar.Union(spans)...)
-	}
-	st.fold(others)
-	return st
+	return calendar.Union(blocks)
+}
+
+// left reports whether our event is mirrored at a time that its booking has left.
+func (f *Facts) left(o calendar.Own) bool {
+	gone := func(c Claim) bool { return c.Left && c.Booking == o.Booking && c.Interval == o.Interval }
+	return slices.ContainsFunc(f.Claims, gone) || slices.ContainsFunc(f.Others, gone)
 }
 
 // fold moves what no capacity can share from taken into claimed: the claims of other resources, which come first, and with
@@ -184,7 +225,13 @@ func (st *State) reason(start int64) Reason {
 	case start > st.bounds.Latest:
 		return TooFar
 	}
-	want := calendar.Interval{Start: start, End: start + seconds(st.service.Duration)}
+	return st.Room(start)
+}
+
+// Room says whether the service has room at start, whatever the hours, the grid and the bounds say. It is for staff, who
+// may book outside the rules of the business, though never over anything.
+func (st *State) Room(start int64) Reason {
+	want := st.span(start)
 	switch {
 	case !st.known.Covers(want):
 		return Unknown
@@ -196,6 +243,23 @@ func (st *State) reason(start int64) Reason {
 		return Claimed
 	}
 	return Free
+}
+
+// accompany says whether the resource can be there from start on beside the one that was chosen: open, whatever its own
+// grid, and with room.
+func (st *State) accompany(start int64) Reason {
+	d, want := calendar.DateOf(start, st.resource.Zone), st.span(start)
+	for _, span := range st.resource.Hours[d.Weekday()] {
+		if openInterval(d, span, st.resource.Zone).Covers(want) {
+			return st.reason(start)
+		}
+	}
+	return NotOffered
+}
+
+// span returns the time of an appointment that begins at start.
+func (st *State) span(start int64) calendar.Interval {
+	return calendar.Interval{Start: start, End: start + seconds(st.service.Duration)}
 }
 
 // full reports whether one more claim over want would exceed the capacity.

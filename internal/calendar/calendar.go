@@ -116,6 +116,9 @@ type Event struct {
 	Busy bool
 	// Marker is the value of our private property, "" without one. See [Wanted.Marker].
 	Marker string
+	// Version is the version of the booking that our last write into the event showed; 0 where the server keeps none of
+	// our properties, and in foreign events. It tells a stale list from a person's edit.
+	Version uint64
 	// Recurring reports an occurrence of a series.
 	Recurring bool
 }
@@ -171,4 +174,6 @@ type Written struct {
 	ETag     string
 	Interval Interval
 	Version  uint64
+	// Recurring reports that the event is a series now; Interval is its first occurrence.
+	Recurring bool
 }

@@ -101,6 +101,10 @@ type Flow struct {
 	ScreenTTL time.Duration
 	// TokenTTL is how long a flow token can be used.
 	TokenTTL time.Duration
+	// Hold is how long a chosen slot is held for its flow token; 0: not at all.
+	Hold time.Duration
+	// Holds bounds the slots that one customer holds at once.
+	Holds int
 	// Bind maps the names of a Flow file to slotd's well-known names.
 	Bind map[string]string
 	// Department, Service and Resource are the ids used when the Flow has no such choice; "" means none. Resource may be

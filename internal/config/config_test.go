@@ -207,7 +207,7 @@ func TestDefaults(t *testing.T) {
 		Business: Business{Name: "Example Clinic", Zone: berlin, Horizon: 30 * day, Notice: time.Hour,
 			EventTitle: "{service}: {name}", EventBody: "{phone}\n{notes}\n{reference}"},
 		Freshness: Freshness{Poll: time.Minute, ServeWithin: 15 * time.Minute},
-		Flow:      Flow{ScreenTTL: 20 * time.Minute, TokenTTL: 72 * time.Hour, Bind: map[string]string{}},
+		Flow:      Flow{ScreenTTL: 20 * time.Minute, TokenTTL: 72 * time.Hour, Hold: 5 * time.Minute, Holds: 2, Bind: map[string]string{}},
 		Accounts: []Account{{Name: "office", Provider: Google, Grant: RefreshToken, ClientID: "id",
 			Scopes: providers[Google].scopes, APIURL: "https://www.googleapis.com/calendar/v3/",
 			AuthURL: "https://accounts.google.com/o/oauth2/v2/auth", TokenURL: "https://oauth2.googleapis.com/token",

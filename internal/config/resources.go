@@ -15,6 +15,9 @@ import (
 // references are the names that records define and others refer to.
 type references struct {
 	accounts, calendars, departments, services, resources names
+
+	needs   []need   // of services, in the order of the file
+	needIDs []string // the resources that they name
 }
 
 // names are the defined names of one sort, with their lines, and which of them something refers to.
@@ -94,6 +97,9 @@ func (d *decoder) services(records []*table, refs *references) []booking.Service
 		s.Grid = t.minutes("grid", s.Duration, time.Minute)
 		s.Before = t.minutes("buffer_before", 0, 0)
 		s.After = t.minutes("buffer_after", 0, 0)
+		s.Needs = t.needs(refs)
+		s.CancelNotice = t.duration("cancel_notice", 0, 0, maxDays*day)
+		s.MoveNotice = t.duration("move_notice", 0, 0, maxDays*day)
 		t.done()
 		out = append(out, s)
 	}
@@ -107,8 +113,9 @@ func (d *decoder) resources(records []*table, zone *time.Location, refs *referen
 		if r.ID == AnyResource {
 			t.bad("id", `must not be "any": that id stands for whichever resource is free`)
 		}
-		r.Departments = t.choice("departments", "department", &refs.departments)
-		r.Services = t.choice("services", "service", &refs.services)
+		beside := slices.Contains(refs.needIDs, r.ID)
+		r.Departments = t.choice("departments", "department", &refs.departments, beside)
+		r.Services = t.choice("services", "service", &refs.services, beside)
 		r.Zone = t.zone("zone", zone)
 		r.Hours = t.hours()
 		r.BookInto, r.Blocks = t.calendars(refs)
@@ -120,8 +127,9 @@ func (d *decoder) resources(records []*table, zone *time.Location, refs *referen
 }
 
 // choice returns the ids under key; without the key, all that are defined, in the order of the file. A resource that
-// leaves out its departments where there are several would land in all of them by accident, so that is a fault.
-func (t *table) choice(key, what string, defined *names) []string {
+// leaves out its departments where there are several would land in all of them by accident, so that is a fault. One that
+// services need beside the chosen one is no choice of its own unless it says so.
+func (t *table) choice(key, what string, defined *names, beside bool) []string {
 	list := t.names(key)
 	var ids []string
 	for _, n := range list {
@@ -129,10 +137,13 @@ func (t *table) choice(key, what string, defined *names) []string {
 		ids = append(ids, n.text)
 	}
 	if v := t.node.values[key]; v != nil {
-		if v.kind == kindArray && len(v.items) == 0 {
+		if v.kind == kindArray && len(v.items) == 0 && !beside {
 			t.bad(key, "is empty: name at least one")
 		}
 		return ids
+	}
+	if beside {
+		return nil
 	}
 	if what == "department" && len(defined.lines()) > 1 {
 		t.d.fault(t.node.line, t.place, "%s is missing: name those that it belongs to", key)

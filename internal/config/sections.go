@@ -21,6 +21,7 @@ func (d *decoder) config(root *node) *Config {
 	c.Departments = d.departments(t.records("department"), &refs)
 	c.Services = d.services(t.records("service"), &refs)
 	c.Resources = d.resources(t.records("resource"), c.Business.Zone, &refs)
+	d.resolveNeeds(c.Services, c.Resources, &refs)
 	c.Flow = d.flow(t.sub("flow"), &refs)
 	d.unused(t, &refs)
 	t.done()
@@ -125,6 +126,8 @@ func (d *decoder) flow(t *table, refs *references) Flow {
 		File:       t.path("file", ""),
 		ScreenTTL:  t.duration("screen_ttl", 20*time.Minute, time.Minute, maxDays*day),
 		TokenTTL:   t.duration("token_ttl", 72*time.Hour, time.Minute, maxDays*day),
+		Hold:       t.duration("hold", 5*time.Minute, 0, time.Hour),
+		Holds:      t.integer("holds_per_customer", 2, 100),
 		Department: t.reference("department", "department", &refs.departments),
 		Service:    t.reference("service", "service", &refs.services),
 		Resource:   t.str("resource", ""),

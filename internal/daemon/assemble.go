@@ -119,7 +119,8 @@ func (p *parts) makeSyncer() error {
 	var err error
 	p.syncer, err = syncer.New(syncer.Config{
 		Store: p.store, Accounts: accounts, Calendars: calendars(p.cfg.Resources), Poll: p.cfg.Freshness.Poll,
-		Ahead: p.cfg.Business.Horizon + longest(p.cfg.Services), Describe: p.describe, Zone: p.zoneOf, Log: p.log,
+		Ahead: p.cfg.Business.Horizon + longest(p.cfg.Services), Describe: p.describe, Zone: p.zoneOf,
+		Capacity: p.capacityOf, Log: p.log,
 		ReadFailed: p.o.metrics.ReadFailed, WriteFailed: p.o.metrics.WriteFailed,
 	})
 	return err
@@ -145,7 +146,8 @@ func (p *parts) makeDesk() error {
 		Placed: placed,
 		Store:  p.store, Zone: p.cfg.Business.Zone, Departments: p.cfg.Departments, Services: p.cfg.Services,
 		Resources: p.cfg.Resources, Notice: p.cfg.Business.Notice, Horizon: p.cfg.Business.Horizon,
-		ServeWithin: p.cfg.Freshness.ServeWithin, TokenTTL: p.cfg.Flow.TokenTTL,
+		ServeWithin: p.cfg.Freshness.ServeWithin, TokenTTL: p.cfg.Flow.TokenTTL, Hold: p.cfg.Flow.Hold,
+		HoldsPerCustomer:    p.cfg.Flow.Holds,
 		AcceptForeignTokens: p.cfg.WhatsApp.AcceptForeignTokens,
 		Defaults: desk.Choice{
 			Department: p.cfg.Flow.Department, Service: p.cfg.Flow.Service, Resource: p.cfg.Flow.Resource,
@@ -247,6 +249,13 @@ func (p *parts) zoneOf(resource string) string {
 		return r.Zone.String()
 	}
 	return p.cfg.Business.Zone.String()
+}
+
+func (p *parts) capacityOf(resource string) int {
+	if r := p.desk.Resource(resource); r != nil {
+		return r.Capacity
+	}
+	return 1
 }
 
 // calendars returns every calendar that blocks a resource, each once.

@@ -24,7 +24,7 @@ import (
 // Any is the choice of a customer to whom every resource of the department is right.
 const Any = "any"
 
-// Config is what New needs. All fields but Written and Placed are required, durations may be zero.
+// Config is what New needs. All fields but Written and Placed are required, durations and counts may be zero.
 type Config struct {
 	Store *store.Store
 	// Zone is the business's: dates and labels that customers see are in it.
@@ -38,6 +38,10 @@ type Config struct {
 	Notice, Horizon time.Duration
 	// ServeWithin is how long ago the provider may have confirmed a mirror that is still answered from.
 	ServeWithin time.Duration
+	// Hold is how long a chosen slot is held for its flow token; 0: not at all.
+	Hold time.Duration
+	// HoldsPerCustomer bounds the slots that one customer, known by the phone number, holds at once by several tokens.
+	HoldsPerCustomer int
 	// TokenTTL is how long a flow token made by NewToken can be used.
 	TokenTTL time.Duration
 	// AcceptForeignTokens lets flow tokens book that another tool made.
@@ -46,7 +50,8 @@ type Config struct {
 	Defaults Choice
 	// Identity returns the provider identity of a placement; the form depends on the provider of the calendar.
 	Identity func(cal calendar.ID, booking, resource string, attempt int) string
-	// Written is told the calendars of a new booking after its commit, so that the write-back need not wait for its timer.
+	// Written is told the calendars of a booking that was made or changed, after the commit, so that the write-back need
+	// not wait for its timer.
 	Written func(calendar.ID)
 	Now     func() time.Time
 }
@@ -178,7 +183,8 @@ func (d *Desk) candidates(c Choice) []*booking.Resource {
 	var out []*booking.Resource
 	for i := range d.cfg.Resources {
 		r := &d.cfg.Resources[i]
-		if (c.Department == "" || slices.Contains(r.Departments, c.Department)) &&
+		if len(r.Services) > 0 && // one that is only needed beside others is no choice
+			(c.Department == "" || slices.Contains(r.Departments, c.Department)) &&
 			(c.Service == "" || slices.Contains(r.Services, c.Service)) &&
 			(c.Resource == Any || c.Resource == "" || c.Resource == r.ID) {
 			out = append(out, r)

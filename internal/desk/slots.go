@@ -18,8 +18,8 @@ type reader interface {
 }
 
 // facts reads what decides about a resource. A calendar that was never read, or whose mirror is too old, is nil there.
-func (d *Desk) facts(r reader, res *booking.Resource) (booking.Facts, error) {
-	var f booking.Facts
+func (d *Desk) facts(r reader, res *booking.Resource, asker booking.Asker) (booking.Facts, error) {
+	f := booking.Facts{Now: d.cfg.Now().Unix(), Asker: asker}
 	for _, cal := range res.Blocks {
 		var busy *calendar.Busy
 		if d.Fresh(cal) {
@@ -54,33 +54,67 @@ func (d *Desk) Fresh(cal calendar.ID) bool {
 	return !at.IsZero() && min(age, wall) >= 0 && max(age, wall) <= d.cfg.ServeWithin
 }
 
-// view is the state of all resources that a choice allows, from one snapshot.
+// view is what a choice allows, from one snapshot: the team of each resource that can be chosen.
 type view struct {
-	desk   *Desk
-	states []*booking.State
-	zoned  []bool // the resource's zone is the business's
-	res    []*booking.Resource
-	facts  []booking.Facts
+	desk  *Desk
+	teams []candidate
+	known map[string]*booking.State // of resources that could fill a need of several teams
 }
 
-func (d *Desk) view(r reader, c Choice) (*view, error) {
+// candidate is a resource that can be chosen.
+type candidate struct {
+	*booking.Team
+	res   *booking.Resource
+	facts booking.Facts
+	zoned bool // its zone is the business's
+}
+
+func (d *Desk) view(r reader, c Choice, asker booking.Asker) (*view, error) {
 	svc, err := d.service(c.Service)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{desk: d}
+	v := &view{desk: d, known: map[string]*booking.State{}}
 	bounds := d.bounds()
 	for _, res := range d.candidates(c) {
-		f, err := d.facts(r, res)
+		f, err := d.facts(r, res, asker)
 		if err != nil {
 			return nil, err
 		}
-		v.states = append(v.states, booking.NewState(res, svc, bounds, f))
-		v.zoned = append(v.zoned, res.Zone.String() == d.cfg.Zone.String())
-		v.res = append(v.res, res)
-		v.facts = append(v.facts, f)
+		needs, err := v.needs(r, svc, bounds, asker)
+		if err != nil {
+			return nil, err
+		}
+		v.teams = append(v.teams, candidate{
+			Team: booking.NewTeam(booking.NewState(res, svc, bounds, f), needs...), res: res, facts: f,
+			zoned: res.Zone.String() == d.cfg.Zone.String(),
+		})
 	}
 	return v, nil
+}
+
+// needs returns the states of what could fill each need of the service.
+func (v *view) needs(r reader, svc *booking.Service, b booking.Bounds, asker booking.Asker) ([][]*booking.State, error) {
+	var out [][]*booking.State
+	for _, need := range svc.Needs {
+		var options []*booking.State
+		for _, id := range need {
+			res := v.desk.resources[id]
+			if res == nil {
+				continue // the config says which exist; a need that nobody can fill fills no slot
+			}
+			if v.known[id] == nil {
+				f, err := v.desk.facts(r, res, asker)
+				if err != nil {
+					return nil, err
+				}
+				v.known[id] = booking.NewState(res, svc, b, f)
+			}
+			options = append(options, v.known[id])
+		}
+		out = append(out, options)
+	}
+	return out, nil
 }
 
 // day returns the start times of a day in the business's zone, of all resources together, sorted and without repeats.
@@ -89,15 +123,15 @@ func (v *view) day(date calendar.Date) []int64 {
 		return nil // also keeps dates from outside, thousands of years away, from the rules of time zones
 	}
 	var starts []int64
-	for i, st := range v.states {
-		if v.zoned[i] {
-			starts = st.Day(starts, date)
+	for _, t := range v.teams {
+		if t.zoned {
+			starts = t.Day(starts, date)
 			continue
 		}
 		span := date.Interval(v.desk.cfg.Zone)
 		var theirs []int64
 		for n := -1; n <= 1; n++ { // days elsewhere begin up to a day earlier or later
-			theirs = st.Day(theirs, date.AddDays(n))
+			theirs = t.Day(theirs, date.AddDays(n))
 		}
 		for _, s := range theirs {
 			if span.Start <= s && s < span.End {
@@ -110,22 +144,21 @@ func (v *view) day(date calendar.Date) []int64 {
 }
 
 func (v *view) hasSlot(date calendar.Date) bool {
-	for i, st := range v.states {
-		if v.zoned[i] && st.HasSlot(date) {
+	elsewhere := false
+	for _, t := range v.teams {
+		if t.zoned && t.HasSlot(date) {
 			return true
 		}
+		elsewhere = elsewhere || !t.zoned
 	}
-	return slices.Contains(v.zoned, false) && len(v.day(date)) > 0
+	return elsewhere && len(v.day(date)) > 0
 }
 
-// Days returns the days of the horizon on which the choice has a free slot, in order.
-func (d *Desk) Days(ctx context.Context, c Choice) ([]calendar.Date, error) {
+// Days returns the days of the horizon on which the choice has a free slot, in order. What the flow token holds itself
+// hides nothing from it; an empty token holds nothing. So it is with all lists.
+func (d *Desk) Days(ctx context.Context, token string, c Choice) ([]calendar.Date, error) {
 	var days []calendar.Date
-	err := d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		v, err := d.view(r, c)
-		if err != nil {
-			return err
-		}
+	err := d.look(ctx, token, c, func(v *view) {
 		days = nil
 		first, last := d.Horizon()
 		for date := first; !last.Before(date); date = date.AddDays(1) {
@@ -133,7 +166,6 @@ func (d *Desk) Days(ctx context.Context, c Choice) ([]calendar.Date, error) {
 				days = append(days, date)
 			}
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list days: %w", err)
@@ -141,35 +173,38 @@ func (d *Desk) Days(ctx context.Context, c Choice) ([]calendar.Date, error) {
 	return days, nil
 }
 
-// Slots returns the start times (Unix seconds) of the choice on a day in the business's zone, in order.
-func (d *Desk) Slots(ctx context.Context, c Choice, date calendar.Date) ([]int64, error) {
-	var starts []int64
-	err := d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		v, err := d.view(r, c)
-		if err != nil {
-			return err
+// look gives fn the state of a choice as the flow token sees it.
+func (d *Desk) look(ctx context.Context, token string, c Choice, fn func(*view)) error {
+	return d.cfg.Store.View(ctx, func(r *store.Reader) error {
+		v, err := d.view(r, c, asking(token))
+		if err == nil {
+			fn(v)
 		}
-		starts = v.day(date)
-		return nil
+		return err
 	})
-	if err != nil {
+}
+
+// asking names the claims of a flow token.
+func asking(token string) booking.Asker {
+	if token == "" {
+		return booking.Asker{}
+	}
+	return booking.Asker{Visit: store.VisitKey(token)}
+}
+
+// Slots returns the start times (Unix seconds) of the choice on a day in the business's zone, in order.
+func (d *Desk) Slots(ctx context.Context, token string, c Choice, date calendar.Date) ([]int64, error) {
+	var starts []int64
+	if err := d.look(ctx, token, c, func(v *view) { starts = v.day(date) }); err != nil {
 		return nil, fmt.Errorf("list slots: %w", err)
 	}
 	return starts, nil
 }
 
 // Alternatives returns the at most n free start times nearest to near, in order.
-func (d *Desk) Alternatives(ctx context.Context, c Choice, near int64, n int) ([]int64, error) {
+func (d *Desk) Alternatives(ctx context.Context, token string, c Choice, near int64, n int) ([]int64, error) {
 	var found []int64
-	err := d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		v, err := d.view(r, c)
-		if err != nil {
-			return err
-		}
-		found = v.nearest(near, n)
-		return nil
-	})
-	if err != nil {
+	if err := d.look(ctx, token, c, func(v *view) { found = v.nearest(near, n) }); err != nil {
 		return nil, fmt.Errorf("list alternatives: %w", err)
 	}
 	return found, nil
@@ -211,24 +246,16 @@ func (v *view) nearest(near int64, n int) []int64 {
 
 func abs(n int64) int64 { return max(n, -n) }
 
-// Check says whether the choice can begin at start now, and by which resources.
-func (d *Desk) Check(ctx context.Context, c Choice, start int64) (booking.Reason, error) {
+// Check says whether the choice can begin at start now, and if not, why.
+func (d *Desk) Check(ctx context.Context, token string, c Choice, start int64) (booking.Reason, error) {
 	reason := booking.NotOffered
-	err := d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		v, err := d.view(r, c)
-		if err != nil {
-			return err
-		}
-		reason, _ = v.check(start)
-		return nil
-	})
-	if err != nil {
+	if err := d.look(ctx, token, c, func(v *view) { reason, _ = v.check(start) }); err != nil {
 		return reason, fmt.Errorf("check a slot: %w", err)
 	}
 	return reason, nil
 }
 
-// check returns Free and the resources that are free at start, the least busy of that day first; or the reason of the
+// check returns Free and the resources that can be chosen at start, the least busy of that day first; or the reason of the
 // resource that came closest.
 func (v *view) check(start int64) (booking.Reason, []*booking.Resource) {
 	type ranked struct {
@@ -243,10 +270,10 @@ func (v *view) check(start int64) (booking.Reason, []*booking.Resource) {
 		return booking.TooFar, nil
 	}
 	date := calendar.DateOf(start, v.desk.cfg.Zone).Interval(v.desk.cfg.Zone)
-	for i, st := range v.states {
-		why := st.Check(start)
+	for _, t := range v.teams {
+		why, _ := t.Check(start)
 		if why == booking.Free {
-			free = append(free, ranked{v.res[i], load(v.facts[i].Claims, date)})
+			free = append(free, ranked{t.res, load(t.facts, date)})
 		}
 		reason = max(reason, why)
 	}
@@ -261,11 +288,13 @@ func (v *view) check(start int64) (booking.Reason, []*booking.Resource) {
 	return booking.Free, out
 }
 
-// load returns the seconds of a day that claims take.
-func load(claims []booking.Claim, day calendar.Interval) int64 {
+// load returns the seconds of a day that a resource's claims take.
+func load(f booking.Facts, day calendar.Interval) int64 {
 	var sum int64
-	for _, c := range claims {
-		sum += max(0, min(c.End, day.End)-max(c.Start, day.Start))
+	for _, c := range f.Claims {
+		if c.Takes(f.Now) {
+			sum += max(0, min(c.End, day.End)-max(c.Start, day.Start))
+		}
 	}
 	return sum
 }

@@ -1,0 +1,113 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/store"
+)
+
+// renewals is how many times its length a token can hold one slot by choosing it again. Nobody can keep a slot from others
+// for ever without booking it.
+const renewals = 3
+
+// Hold holds a slot for the flow token until the customer confirms, for at most Config.Hold. A token holds one slot: what it
+// held before is released, unless the slot cannot be had. A slot that is free and yet cannot be held, because the customer
+// holds too many or this one for too long, is no error: a confirm never needs a hold.
+// Errors: *LostError, *TokenError, *UnknownError, and those of the store.
+func (d *Desk) Hold(ctx context.Context, token string, c Choice, start int64) error {
+	chosen, reason, err := d.rank(ctx, token, c, start)
+	if err != nil {
+		return fmt.Errorf("hold: %w", err)
+	}
+	svc, err := d.service(c.Service)
+	if err != nil {
+		return err
+	}
+	lost := &LostError{Reason: reason}
+	for _, res := range chosen {
+		err := d.cfg.Store.Update(ctx, func(tx *store.Tx) error { return d.hold(tx, token, svc, res, start) })
+		if errors.As(err, &lost) {
+			continue
+		}
+		return err
+	}
+	return lost
+}
+
+// hold is the transaction of a hold. It may run several times.
+func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booking.Resource, start int64) error {
+	key, now := store.VisitKey(token), d.cfg.Now()
+	visit, err := tx.Visit(key)
+	if err != nil {
+		return err
+	}
+	if _, err := d.admit(visit, ""); err != nil {
+		return err
+	}
+	team, err := d.team(tx, res, svc, booking.Asker{Visit: key})
+	if err != nil {
+		return err
+	}
+	why, resources := team.Check(start)
+	if why != booking.Free {
+		return &LostError{Reason: why}
+	}
+	if visit == nil {
+		visit = &store.Visit{Expires: now.Add(d.cfg.TokenTTL)}
+	}
+	h := d.nextHold(visit.Hold, svc, resources, start, now)
+	if h != nil {
+		if h, err = d.counted(tx, key, visit, h, now); err != nil {
+			return err
+		}
+	}
+	if h == nil && visit.Hold == nil {
+		return nil
+	}
+	var claim booking.Claim
+	if h != nil {
+		claim = booking.NewHold(svc, start, key, h.Until.Unix())
+	}
+	if err := tx.PutHold(key, visit, h, claim, now); err != nil {
+		return err
+	}
+	tx.PutVisit(key, visit)
+	return nil
+}
+
+// nextHold returns the hold of a slot after the token's last one; nil when it may not hold it any longer.
+func (d *Desk) nextHold(
+	last *store.Hold, svc *booking.Service, resources []*booking.Resource, start int64, now time.Time,
+) *store.Hold {
+	h := &store.Hold{Service: svc.ID, Start: start, Since: now, Until: now.Add(d.cfg.Hold)}
+	for _, r := range resources {
+		h.Resources = append(h.Resources, r.ID)
+	}
+	if last != nil && last.Start == start && last.Resources[0] == h.Resources[0] {
+		h.Since = last.Since
+		if most := last.Since.Add(renewals * d.cfg.Hold); h.Until.After(most) {
+			h.Until = most
+		}
+	}
+	if !h.Until.After(now) {
+		return nil
+	}
+	return h
+}
+
+// counted counts a hold for its customer; nil when the customer holds enough by other tokens.
+func (d *Desk) counted(tx *store.Tx, key string, v *store.Visit, h *store.Hold, now time.Time) (*store.Hold, error) {
+	if v.Phone == "" || d.cfg.HoldsPerCustomer <= 0 {
+		return h, nil
+	}
+	customer := d.cfg.Store.CustomerKey(v.Phone)
+	n, err := tx.Holding(customer, key, now)
+	if err != nil || n >= d.cfg.HoldsPerCustomer {
+		return nil, err
+	}
+	return h, tx.PutHolding(customer, key, h.Until, now)
+}
