@@ -22,7 +22,8 @@ const (
 // Errors that an engine returns. Everything else is the engine's own trouble, wrapped.
 var (
 	// ErrUncertain means that the commit may or may not be on disk. Call again with an fn that finds its own earlier
-	// result.
+	// result. Until the engine itself has found out, every Update ends so, whether it writes or not, and none tells what
+	// it read.
 	ErrUncertain = errors.New("commit outcome is uncertain")
 	// ErrFull means that there was no room. Nothing was written.
 	ErrFull = errors.New("store is full")
@@ -36,8 +37,9 @@ var (
 
 // DB is an engine. All methods may be called concurrently.
 type DB interface {
-	// View runs fn on one snapshot that holds every commit acknowledged before the call. No I/O inside: a long View
-	// pins pages.
+	// View runs fn on one snapshot that holds every commit acknowledged before the call, and perhaps one whose outcome
+	// is uncertain and which a later View does not show any more: what an outsider is told for good, read in an Update.
+	// No I/O inside: a long View pins pages.
 	View(ctx context.Context, fn func(Reader) error) error
 
 	// Update commits fn's writes atomically and durably. All Gets of a run see one snapshot. The commit, and equally an

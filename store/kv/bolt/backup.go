@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"slotd/store/kv"
 )
@@ -21,21 +20,15 @@ import (
 // cannot be ended, and the copy not before it: w must be a local file, nothing on a network. What was written is good
 // only if the error is nil.
 func (db *DB) Copy(ctx context.Context, w io.Writer, progress func(copied, total int64)) (int64, error) {
-	if db.isClosing() {
-		return 0, kv.ErrClosed
-	}
-	tx, err := db.bolt.Begin(false)
-	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		return 0, kv.ErrClosed
-	}
+	tx, err := db.read()
 	if err != nil {
-		return 0, fmt.Errorf("begin to copy: %w", err)
+		return 0, err
 	}
-	defer func() { _ = tx.Rollback() }() // of a read it only releases the pages
+	defer tx.end()
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	out := &copyWriter{ctx: ctx, w: w, progress: progress, total: tx.Size(), closing: db.closing}
+	out := &copyWriter{ctx: ctx, w: w, progress: progress, total: tx.Size(), closing: db.closing, retired: tx.handle.retired}
 	n, err := tx.WriteTo(out)
 	if err = errors.Join(out.err, err); err != nil {
 		return n, fmt.Errorf("copy the database: %w", err)
@@ -50,6 +43,7 @@ type copyWriter struct {
 	progress      func(copied, total int64)
 	copied, total int64
 	closing       <-chan struct{}
+	retired       <-chan struct{}
 	err           error // the cause, which bbolt does not always wrap
 }
 
@@ -58,6 +52,9 @@ func (c *copyWriter) Write(p []byte) (int, error) {
 	select {
 	case <-c.closing: // Close waits for us
 		c.err = kv.ErrClosed
+		return 0, c.err
+	case <-c.retired: // and so does the next commit
+		c.err = errReopened
 		return 0, c.err
 	default:
 	}
@@ -74,15 +71,12 @@ func (c *copyWriter) Write(p []byte) (int, error) {
 // Check looks at the structure of the whole file: every page is used exactly once or free, and keys are in order. Read
 // the content first ([kv.Reader.Scan]): that survives a damaged page, and this may not. Nobody should write meanwhile.
 func (db *DB) Check(ctx context.Context) error {
-	if db.isClosing() {
-		return kv.ErrClosed
-	}
-	tx, err := db.bolt.Begin(false)
+	tx, err := db.read()
 	if err != nil {
-		return fmt.Errorf("begin to check: %w", err)
+		return err
 	}
-	defer func() { _ = tx.Rollback() }()
-	return firstFault(ctx, tx)
+	defer tx.end()
+	return firstFault(ctx, tx.Tx)
 }
 
 func firstFault(ctx context.Context, tx *bbolt.Tx) error {

@@ -4,19 +4,18 @@
 // the disk the next group gathers, and each group, of whatever size, costs one bbolt transaction. Nothing waits for a
 // group to fill. Readers use bbolt's own snapshots and never wait for writers.
 //
-// A file that is damaged, or that never was one of ours, leads to an error and not to a panic.
+// A file that is damaged, or that never was one of ours, leads to an error and not to a panic. When a disk is full or
+// refuses writes, Updates fail and Views go on; with the cause ends the failure. After a write with an unknown outcome no
+// Update is answered before the file has been opened anew and synced; see reopen.go.
 package bolt
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"slotd/store/kv"
 )
@@ -32,10 +31,13 @@ var (
 // View and Update must not be called from within an fn of either: a writer may have to wait for readers, and readers
 // for it.
 type DB struct {
-	path string
-	file *os.File // the file that bbolt works on
-	bolt *bbolt.DB
-	feed feed
+	path    string
+	options bbolt.Options // of Open
+	feed    feed
+
+	mu      sync.Mutex // guards what follows; held for moments only
+	current *handle    // nil while there is nothing to read; see reopen
+	doubt   error      // see Doubt
 
 	queue    chan call     // a caller that got in has its fn run in the current group
 	closing  chan struct{} // closed when Close was called
@@ -45,24 +47,27 @@ type DB struct {
 
 	committed func(took time.Duration, callers int, err error) // see Options; may be nil
 
-	// Owned by the committer.
-	unsure   bool                  // the last commit may be in memory and not on disk
-	broken   error                 // bbolt stopped half way; no write is safe any more
-	stuck    bool                  // and its write transaction cannot be ended
-	commitTx func(*bbolt.Tx) error // (*bbolt.Tx).Commit, except in tests of failing disks
+	// Owned by the committer, which alone changes current and doubt, and so reads them without the mutex.
+	old   *handle   // retired and not yet closed
+	tried time.Time // when it last tried to reopen
+
+	// The writing calls, except in tests of failing disks.
+	commitTx func(*bbolt.Tx) error
+	syncFile func(*os.File) error
 }
 
 var _ kv.DB = (*DB)(nil)
 
-func newDB(path string, file *os.File, b *bbolt.DB) *DB {
+func newDB(path string, o bbolt.Options, h *handle) *DB {
 	db := &DB{
 		path:     path,
-		file:     file,
-		bolt:     b,
+		options:  o,
+		current:  h,
 		queue:    make(chan call),
 		closing:  make(chan struct{}),
 		closed:   make(chan struct{}),
 		commitTx: (*bbolt.Tx).Commit,
+		syncFile: (*os.File).Sync,
 	}
 	go db.serve()
 	return db
@@ -74,7 +79,13 @@ func (db *DB) Path() string { return db.path }
 // Size returns the size of the file in bytes, and 0 after Close. The file never shrinks: space that deletes freed is
 // used again.
 func (db *DB) Size() int64 {
-	info, err := db.file.Stat()
+	db.mu.Lock()
+	h := db.current
+	db.mu.Unlock()
+	if h == nil {
+		return 0
+	}
+	info, err := h.file.Stat()
 	if err != nil {
 		return 0
 	}
@@ -100,17 +111,11 @@ func (db *DB) View(ctx context.Context, fn func(kv.Reader) error) error {
 
 // view runs fn on a snapshot. The reader knows the id of the last commit that the snapshot holds.
 func (db *DB) view(fn func(*reader) error) error {
-	if db.isClosing() {
-		return kv.ErrClosed
-	}
-	tx, err := db.bolt.Begin(false)
-	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		return kv.ErrClosed
-	}
+	tx, err := db.read()
 	if err != nil {
-		return fmt.Errorf("begin to read: %w", err)
+		return err
 	}
-	defer func() { _ = tx.Rollback() }() // of a read it only releases the pages
+	defer tx.end()
 	r := &reader{id: tx.ID()}
 	if err := guard(func() error { r.data = tx.Bucket(bucketData); return nil }); err != nil {
 		return err

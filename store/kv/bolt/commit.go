@@ -25,9 +25,11 @@ const (
 func (db *DB) serve() {
 	defer close(db.closed)
 	for {
+		again := db.heal()
 		select {
 		case c := <-db.queue:
 			db.runGroup(c)
+		case <-again:
 		case <-db.closing:
 			db.closeErr = db.release()
 			return
@@ -44,7 +46,7 @@ func (db *DB) runGroup(first call) {
 		<-g.ran
 		n++
 	}
-	writes, begun := g.tx != nil && (len(g.writes) > 0 || g.unsure), time.Now()
+	writes, begun := g.tx != nil && len(g.writes) > 0, time.Now()
 	g.result = db.commit(g)
 	took := time.Since(begun)
 	close(g.done)
@@ -69,17 +71,17 @@ func (db *DB) waiting(g *group, n int) call {
 func (db *DB) begin() *group {
 	g := &group{
 		writes: make(map[string]write),
-		unsure: db.unsure,
 		ran:    make(chan struct{}),
 		done:   make(chan struct{}),
 	}
-	if db.broken != nil {
-		g.err = db.broken
+	if db.doubt != nil {
+		g.err = db.doubt
 		return g
 	}
-	tx, err := db.bolt.Begin(true)
-	if err != nil {
-		g.err = fmt.Errorf("begin to write: %w", err)
+	tx, err := db.current.bolt.Begin(true)
+	if err != nil { // bbolt lost its mapping: it could not make a larger one
+		db.setDoubt(fmt.Errorf("begin to write: %w", err))
+		g.err = db.doubt
 		return g
 	}
 	err = guard(func() error { g.data = tx.Bucket(bucketData); return nil })
@@ -100,9 +102,7 @@ func (db *DB) commit(g *group) error {
 	if g.tx == nil {
 		return g.err
 	}
-	// After a commit of unknown outcome a run may have read what never reached the disk. So the next group is committed
-	// even if it writes nothing: nobody is told "it is there" before a sync has succeeded.
-	if len(g.writes) == 0 && !g.unsure {
+	if len(g.writes) == 0 {
 		_ = g.tx.Rollback()
 		return nil
 	}
@@ -111,7 +111,6 @@ func (db *DB) commit(g *group) error {
 	if err := db.writeOut(g, keys); err != nil {
 		return db.failed(id, err)
 	}
-	db.unsure = false
 	db.feed.publish(id, keys, g.writes)
 	return nil
 }
@@ -125,13 +124,11 @@ func (db *DB) writeOut(g *group, keys []string) error {
 		}
 		return db.commitTx(g.tx)
 	})
-	if errors.Is(err, errDamaged) {
-		db.broken = fmt.Errorf("%w: %w", kv.ErrUncertain, err)
-	}
 	if err != nil {
 		// When Commit itself reported the error it has rolled back already.
-		rollbackErr := guard(g.tx.Rollback)
-		db.stuck = errors.Is(rollbackErr, errDamaged)
+		if rollbackErr := guard(g.tx.Rollback); errors.Is(rollbackErr, errDamaged) {
+			db.current.stuck = true
+		}
 	}
 	return err
 }
@@ -146,19 +143,18 @@ func apply(data *bbolt.Bucket, key string, w write) error {
 // failed says what the failure of commit id means for its callers.
 func (db *DB) failed(id int, err error) error {
 	kind := kindOf(err)
-	if db.broken != nil || db.visible(id) {
+	if db.current.stuck || errors.Is(err, errDamaged) || db.visible(id) {
 		kind = kv.ErrUncertain
 	}
 	if errors.Is(kind, kv.ErrUncertain) {
-		db.unsure = true
-		db.feed.resetAll()
+		db.setDoubt(fmt.Errorf("commit: %w", err)) // followers learn how it ended when it has
 	}
 	return fmt.Errorf("%w: commit: %w", kind, err)
 }
 
 // visible reports whether readers see commit id: its meta page was written, and only the sync behind it failed.
 func (db *DB) visible(id int) bool {
-	tx, err := db.bolt.Begin(false)
+	tx, err := db.current.bolt.Begin(false)
 	if err != nil {
 		return true
 	}
@@ -185,14 +181,22 @@ func isErrno(err error, list ...syscall.Errno) bool {
 	})
 }
 
-// release gives the file back.
+// release gives the file back. A doubt that remains is an error; the next Open settles it.
 func (db *DB) release() error {
-	if db.stuck {
-		_ = db.file.Close() // bbolt would wait for its own lock; the one on the file ends with the process
-		return db.broken
+	var errs []error
+	if db.doubt != nil && (db.old == nil || db.current == nil) { // else only a long View was waited for
+		errs = append(errs, db.doubt)
 	}
-	if err := db.bolt.Close(); err != nil {
+	for db.old != nil || db.current != nil {
+		if db.old == nil {
+			db.swap(nil)
+		}
+		<-db.old.idle
+		errs = append(errs, db.old.close())
+		db.old = nil
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close %s: %w", db.path, err)
 	}
-	return db.broken
+	return nil
 }

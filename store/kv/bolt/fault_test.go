@@ -46,7 +46,7 @@ func TestCommitErrors(t *testing.T) {
 			t.Errorf("%v: the write is there", tt.err)
 		}
 		db.commitTx = (*bbolt.Tx).Commit
-		if err := db.Update(t.Context(), put("b")); err != nil {
+		if err := db.Update(t.Context(), put("b")); err != nil { // after an uncertain one it is reopened
 			t.Errorf("%v: the next Update = %v", tt.err, err)
 		}
 	}
@@ -72,57 +72,6 @@ func TestFull(t *testing.T) {
 	if !has(t, db, "0") {
 		t.Error("a full store lost what it had")
 	}
-}
-
-// TestFailedButHappened: the commit is in the file, and only its sync failed. Even an error that means "no room" cannot
-// say that nothing was written then; followers learn of it; and the next caller is told "it is there" only after a
-// sync that succeeded.
-func TestFailedButHappened(t *testing.T) {
-	path := newFile(t)
-	synctest.Test(t, func(t *testing.T) {
-		db := mustOpen(t, path)
-		defer func() { _ = db.Close() }()
-		seen := make(chan kv.Batch, 10)
-		go func() {
-			for b, err := range db.Follow(t.Context(), "a") {
-				if err == nil {
-					seen <- b
-				}
-			}
-		}()
-		synctest.Wait()
-		<-seen
-
-		syncs := 0
-		db.commitTx = func(tx *bbolt.Tx) error { return errors.Join(syscall.ENOSPC, tx.Commit()) }
-		if err := db.Update(t.Context(), put("a")); !errors.Is(err, kv.ErrUncertain) {
-			t.Errorf("Update = %v, want %v", err, kv.ErrUncertain)
-		}
-		synctest.Wait()
-		if b := <-seen; !b.Reset || len(b.Changes) != 1 {
-			t.Errorf("the follower got %+v, want a reset with the write", b)
-		}
-
-		again := func(tx kv.Tx) error { // the caller finds its own earlier result
-			if v, err := tx.Get("a"); v == nil {
-				t.Errorf("Get = %v, %v", v, err)
-			}
-			return nil
-		}
-		db.commitTx = failing(syscall.EIO)
-		if err := db.Update(t.Context(), again); !errors.Is(err, kv.ErrUncertain) {
-			t.Errorf("Update without a sync = %v, want %v", err, kv.ErrUncertain)
-		}
-		db.commitTx = func(tx *bbolt.Tx) error { syncs++; return tx.Commit() }
-		for range 2 {
-			if err := db.Update(t.Context(), again); err != nil {
-				t.Errorf("Update = %v", err)
-			}
-		}
-		if syncs != 1 {
-			t.Errorf("%d syncs for two Updates that wrote nothing, want one for the first", syncs)
-		}
-	})
 }
 
 // TestDecisionOnFailedNeighbour: an fn that says "taken" because of a neighbour's write must not be believed when that
@@ -166,27 +115,4 @@ func TestDecisionOnFailedNeighbour(t *testing.T) {
 			t.Errorf("who read nothing: %v, want its own error", err)
 		}
 	})
-}
-
-// TestBrokenEngine: after bbolt panics in a commit, writes are refused, reads go on, and Close returns.
-func TestBrokenEngine(t *testing.T) {
-	db := openNew(t)
-	if err := db.Update(t.Context(), put("a")); err != nil {
-		t.Fatal(err)
-	}
-	db.commitTx = func(*bbolt.Tx) error { panic("page 7 already freed") }
-	for range 2 {
-		if err := db.Update(t.Context(), put("b")); !errors.Is(err, kv.ErrUncertain) || !errors.Is(err, errDamaged) {
-			t.Errorf("Update = %v, want %v", err, kv.ErrUncertain)
-		}
-	}
-	if !has(t, db, "a") {
-		t.Error("a reader lost what was there")
-	}
-	if err := db.Close(); !errors.Is(err, errDamaged) {
-		t.Errorf("Close = %v, want %v", err, errDamaged)
-	}
-	if err := mustOpen(t, db.Path()).Close(); err != nil {
-		t.Errorf("opening again: %v", err)
-	}
 }

@@ -113,18 +113,11 @@ func Open(path string, o Options) (*DB, error) {
 }
 
 func open(path string, o bbolt.Options) (*DB, error) {
-	if err := inspectPath(path); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	file, b, err := openBolt(path, o)
+	h, err := openHandle(path, o, (*os.File).Sync)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	if err := checkFormat(b); err != nil {
-		_ = b.Close()
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return newDB(path, file, b), nil
+	return newDB(path, o, h), nil
 }
 
 // inspectPath finds out whether bbolt can be let loose on the file: it would create one that is missing, fill one that
@@ -168,7 +161,9 @@ func openBolt(path string, o bbolt.Options) (file *os.File, b *bbolt.DB, err err
 		return file, b, nil
 	}
 	if file != nil {
-		_ = file.Close() // after a panic bbolt has not; the lock then ends with the process
+		// After a panic bbolt has not, and its mapping would keep the lock.
+		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		_ = file.Close()
 	}
 	return nil, nil, openError(err)
 }

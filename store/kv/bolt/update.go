@@ -23,7 +23,6 @@ type group struct {
 	err    error            // why no fn can run
 	writes map[string]write // of the fns that succeeded, the last one of each key
 	bytes  int              // written so far
-	unsure bool             // what is read may not be on disk; see commit
 
 	ran    chan struct{} // the caller hands the turn back
 	done   chan struct{} // closed when result is set
@@ -80,7 +79,6 @@ func (r *run) do(ctx context.Context, fn func(kv.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.bound = g.unsure
 	if err := fn(r); err != nil {
 		return err
 	}
