@@ -140,7 +140,8 @@ type Change struct {
 	Version uint64
 	// Interval is the booking's time after the change.
 	Interval calendar.Interval
-	Resource string // where the change concerns one placement
+	// Resource is set where the change concerns one placement; of a move by us it is the chosen resource afterwards.
+	Resource string
 }
 
 // maxHistory bounds a history. A calendar that changes back and forth for ever must not make a record that cannot be

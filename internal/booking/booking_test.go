@@ -13,27 +13,36 @@ import (
 // newBooking returns a booking from 1000 to 2000 with a doctor and a room.
 func newBooking() *booking.Booking {
 	return &booking.Booking{
-		ID: "b1", Reference: "K7Q2", Version: 3, Status: booking.Confirmed,
+		ID: "b1", Reference: "K7Q2", Version: 3, Status: booking.Confirmed, Resource: "adams",
 		Interval: calendar.Interval{Start: 1000, End: 2000}, Before: 60, After: 120,
 		Placements: []booking.Placement{
-			{Resource: "adams", Calendar: "clinic/adams", Identity: "id0", Status: booking.Pending},
-			{Resource: "room", Calendar: "clinic/room", Identity: "id1", Status: booking.Pending},
+			{Resource: "adams", Calendar: "clinic/adams", Identity: "id0", Attempt: 1, Status: booking.Pending},
+			{Resource: "room", Calendar: "clinic/room", Identity: "id1", Attempt: 1, Status: booking.Pending},
 		},
 	}
 }
 
+// early and later are before the appointment.
+var early, later = time.Unix(100, 0), time.Unix(500, 0)
+
+// written is what is known of the event after a write of a version.
+func written(version uint64) calendar.Written {
+	return calendar.Written{ID: "e", ETag: "v", Interval: calendar.Interval{Start: 1000, End: 2000}, Version: version}
+}
+
 func TestSettled(t *testing.T) {
-	event := calendar.Written{ID: "e", ETag: "v", Interval: calendar.Interval{Start: 1000, End: 2000}, Version: 3}
+	event := written(3)
 	for _, before := range []booking.PlacementStatus{
 		booking.Pending, booking.Written, booking.Seen, booking.Stuck, booking.Missing,
 	} {
 		b := newBooking()
 		b.Placements[1].Status, b.Placements[1].Reason = before, "why"
-		if !b.Settled(1, event, 3) {
+		if !b.Settled(1, event, 3, later) {
 			t.Errorf("%s: not level though it has the booking's version", before)
 		}
 		want := booking.Placement{
-			Resource: "room", Calendar: "clinic/room", Identity: "id1", Status: booking.Written, Event: event,
+			Resource: "room", Calendar: "clinic/room", Identity: "id1", Attempt: 1, Status: booking.Written, Event: event,
+			Since: later,
 		}
 		if diff := cmp.Diff(want, b.Placements[1]); diff != "" {
 			t.Errorf("%s: want −, got +:\n%s", before, diff)
@@ -43,42 +52,13 @@ func TestSettled(t *testing.T) {
 		}
 	}
 	b := newBooking()
-	if b.Settled(0, event, 2) || b.Placements[0].Status != booking.Pending || b.Placements[0].Event != event {
+	if b.Settled(0, event, 2, later) || b.Placements[0].Status != booking.Pending || b.Placements[0].Event != event {
 		t.Errorf("an older version settled: %+v", b.Placements[0])
 	}
 }
 
-func TestObserve(t *testing.T) {
-	tests := []struct {
-		before  booking.PlacementStatus
-		present bool
-		after   booking.PlacementStatus
-	}{
-		{booking.Pending, true, booking.Pending}, // a write is under way: it settles first
-		{booking.Pending, false, booking.Pending},
-		{booking.Written, true, booking.Seen},
-		{booking.Written, false, booking.Written}, // providers show a write with delay
-		{booking.Seen, true, booking.Seen},
-		{booking.Seen, false, booking.Missing},
-		{booking.Missing, true, booking.Seen},
-		{booking.Missing, false, booking.Missing},
-		{booking.Stuck, true, booking.Stuck}, // only a person resolves it
-		{booking.Stuck, false, booking.Stuck},
-	}
-	for _, tt := range tests {
-		b := newBooking()
-		b.Placements[0].Status = tt.before
-		changed := b.Observe(0, tt.present)
-		if got := b.Placements[0].Status; got != tt.after || changed != (tt.before != tt.after) {
-			t.Errorf("%s, present %t: %s, changed %t, want %s", tt.before, tt.present, got, changed, tt.after)
-		}
-		if b.Status != booking.Confirmed {
-			t.Errorf("%s, present %t: absence cancelled the booking", tt.before, tt.present)
-		}
-	}
-}
-
 func TestNeedsPerson(t *testing.T) {
+	const overlap = "it overlaps somebody's event or another booking"
 	tests := []struct {
 		name   string
 		change func(*booking.Booking)
@@ -87,28 +67,43 @@ func TestNeedsPerson(t *testing.T) {
 		want   string
 	}{
 		{"all is well", func(*booking.Booking) {}, 0, "", ""},
-		{"set aside", func(b *booking.Booking) { b.SetAside(1, "refused (403)") }, 0,
+		{"set aside", func(b *booking.Booking) { b.SetAside(1, "refused (403)", early) }, 0,
 			booking.NotWritten, "not written to clinic/room: refused (403)"},
-		{"missing", func(b *booking.Booking) {
-			b.Settled(0, calendar.Written{}, 3)
-			b.Observe(0, true)
-			b.Observe(0, false)
+		{"missing", func(b *booking.Booking) { b.Lost(0, early) }, 0,
+			booking.EventMissing, "its event is missing from clinic/adams: it was deleted as soon as it was written"},
+		{"missing, nobody has looked yet", func(b *booking.Booking) {
+			b.Settled(0, written(3), 3, early)
+			b.Lost(0, early)
 		}, 0, booking.EventMissing, "its event is missing from clinic/adams"},
-		{"conflict", func(b *booking.Booking) { b.Conflict = true }, 0, booking.Overlap, "it overlaps somebody's event"},
-		{"during the appointment", func(b *booking.Booking) { b.Conflict = true }, 1999, booking.Overlap, "it overlaps somebody's event"},
-		{"past", func(b *booking.Booking) { b.Conflict = true }, 2000, "", ""},
-		{"cancelled", func(b *booking.Booking) { b.Conflict, b.Status = true, booking.Cancelled }, 0, "", ""},
+		{"conflict", func(b *booking.Booking) { b.SetConflict(1, true, early) }, 0, booking.Overlap, overlap},
+		{"during the appointment", func(b *booking.Booking) { b.SetConflict(0, true, early) }, 1999, booking.Overlap, overlap},
+		{"past", func(b *booking.Booking) { b.SetConflict(0, true, early) }, 2000, "", ""},
+		{"of a resource that it has left", func(b *booking.Booking) {
+			b.Placements[1].Conflict, b.Placements[1].Dropped = true, true
+		}, 0, "", ""},
+		{"cancelled", func(b *booking.Booking) { b.Placements[0].Conflict, b.Status = true, booking.Cancelled }, 0, "", ""},
 		{"cancelled and gone", func(b *booking.Booking) {
 			b.Status, b.Placements[0].Status = booking.Cancelled, booking.Missing
 		}, 0, "", ""},
 		{"cancelled and its event cannot be removed", func(b *booking.Booking) {
 			b.Status = booking.Cancelled
-			b.SetAside(1, "refused (403)")
+			b.SetAside(1, "refused (403)", early)
+		}, 0, booking.NotRemoved, "not removed from clinic/room: refused (403)"},
+		{"left and its event cannot be removed", func(b *booking.Booking) {
+			b.Placements[1].Dropped = true
+			b.SetAside(1, "refused (403)", early)
 		}, 0, booking.NotRemoved, "not removed from clinic/room: refused (403)"},
 		{"written after all", func(b *booking.Booking) {
-			b.SetAside(1, "refused (403)")
-			b.Settled(1, calendar.Written{}, 3)
+			b.SetAside(1, "refused (403)", early)
+			b.Settled(1, calendar.Written{}, 3, early)
 		}, 0, "", ""},
+		{"the customer does not know", func(b *booking.Booking) { _ = b.Cancel(booking.Act{At: early, By: booking.ByOperator}) }, 0,
+			booking.NotTold, "the customer has not been told that it was cancelled"},
+		{"and the event is more urgent", func(b *booking.Booking) {
+			b.Untold = booking.WasMoved
+			b.SetAside(0, "x", early)
+		}, 0, booking.NotWritten, "not written to clinic/adams: x"},
+		{"nobody needs to tell of what is past", func(b *booking.Booking) { b.Untold = booking.WasMoved }, 2000, "", ""},
 	}
 	for _, tt := range tests {
 		b := newBooking()
@@ -154,7 +149,7 @@ func TestRender(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBooking()
-			b.Conflict = tt.conflict
+			b.SetConflict(0, tt.conflict, early)
 			title, body := tt.templates.Render(b, tt.person, "Check-up", "Dr. Adams")
 			if title != tt.title {
 				t.Errorf("title %q, want %q", title, tt.title)

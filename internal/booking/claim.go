@@ -29,6 +29,11 @@ func (c Claim) Padded() calendar.Interval { return c.Pad(c.Before, c.After) }
 // Takes reports whether the claim takes its time at an instant: a hold that has ended does not, nor does time that was left.
 func (c Claim) Takes(now int64) bool { return !c.Left && (c.Hold == "" || now < c.Until) }
 
+// owner is who a claim is of. One owner's claims and events count once, also over several resources.
+type owner struct{ booking, hold string }
+
+func (c Claim) owner() owner { return owner{c.Booking, c.Hold} }
+
 // NewClaim returns the claim that booking makes for service from start on.
 func NewClaim(s *Service, start int64, booking string) Claim {
 	return Claim{
@@ -88,9 +93,9 @@ func WithoutHold(claims []Claim, visit string) []Claim {
 	return slices.DeleteFunc(claims, func(c Claim) bool { return c.Hold == visit && c.Booking == "" })
 }
 
-// AddClaims returns claims and more, sorted by start.
+// AddClaims returns claims and more, sorted by start. It may reuse claims.
 func AddClaims(claims []Claim, more ...Claim) []Claim {
-	out := append(claims, more...)
-	slices.SortStableFunc(out, func(a, b Claim) int { return cmp.Compare(a.Start, b.Start) })
-	return out
+	claims = append(claims, more...)
+	slices.SortStableFunc(claims, func(a, b Claim) int { return cmp.Compare(a.Start, b.Start) })
+	return claims
 }

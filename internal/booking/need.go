@@ -15,10 +15,11 @@ const (
 	EventMissing Need = "event_missing" // somebody removed the event
 	Overlap      Need = "overlap"       // somebody else has the time
 	NotTold      Need = "not_told"      // the customer does not know of a change
+	Nameless     Need = "nameless"      // it was recovered from its event, which alone tells who it is for
 )
 
 // Needs returns every kind.
-func Needs() []Need { return []Need{NotWritten, NotRemoved, EventMissing, Overlap, NotTold} }
+func Needs() []Need { return []Need{NotWritten, NotRemoved, EventMissing, Overlap, Nameless, NotTold} }
 
 // NeedsPerson says why somebody must look at the booking. It is empty when all is well or the booking is past.
 func (b *Booking) NeedsPerson(now time.Time) string {
@@ -46,6 +47,9 @@ func (b *Booking) Need(now time.Time) (Need, string) {
 	}
 	if b.Conflict() {
 		return Overlap, "it overlaps somebody's event or another booking"
+	}
+	if b.Untold == WasRecovered {
+		return Nameless, "it was recovered from its event after a restore: only the event tells who it is for"
 	}
 	if b.Untold != "" {
 		return NotTold, fmt.Sprintf("the customer has not been told that it was %s", b.Untold)

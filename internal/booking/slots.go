@@ -78,26 +78,19 @@ func (a Asker) owns(c Claim) bool {
 // NewState prepares the facts for questions about one service at one resource.
 func NewState(r *Resource, s *Service, b Bounds, f Facts) *State {
 	st := &State{resource: r, service: s, bounds: b, known: coverage(r, f.Busy)}
-	own := map[string][]calendar.Interval{} // of bookings, claims with the events that are theirs
+	own := map[owner][]calendar.Interval{} // of bookings, claims with the events that are theirs
 	for _, c := range f.Claims {
-		switch {
-		case !c.Takes(f.Now), f.Asker.owns(c):
-		case c.Booking == "":
-			st.taken = append(st.taken, c.Padded())
-		default:
-			own[c.Booking] = append(own[c.Booking], c.Padded())
+		if c.Takes(f.Now) && !f.Asker.owns(c) {
+			own[c.owner()] = append(own[c.owner()], c.Padded())
 		}
 	}
 	st.blocked = st.block(f, own)
-	held := st.taken
-	st.taken = nil
 	for _, c := range f.Others {
-		if _, both := own[c.Booking]; !both && c.Takes(f.Now) && !f.Asker.owns(c) {
+		if _, both := own[c.owner()]; !both && c.Takes(f.Now) && !f.Asker.owns(c) {
 			st.taken = append(st.taken, c.Padded())
 		}
 	}
 	others := len(st.taken)
-	st.taken = append(st.taken, held...)
 	for _, spans := range own {
 		st.taken = append(st.taken, calendar.Union(spans)...)
 	}
@@ -107,7 +100,7 @@ func NewState(r *Resource, s *Service, b Bounds, f Facts) *State {
 
 // block returns the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
 // claim of one booking count once. Those at a time that their booking has left block nothing.
-func (st *State) block(f Facts, own map[string][]calendar.Interval) []calendar.Interval {
+func (st *State) block(f Facts, own map[owner][]calendar.Interval) []calendar.Interval {
 	blocks := make([]calendar.Interval, 0, 64)
 	for _, busy := range f.Busy {
 		if busy == nil {
@@ -115,11 +108,11 @@ func (st *State) block(f Facts, own map[string][]calendar.Interval) []calendar.I
 		}
 		blocks = append(blocks, busy.Foreign...)
 		for _, o := range busy.Own {
-			spans, claimed := own[o.Booking]
+			spans, claimed := own[owner{booking: o.Booking}]
 			switch {
-			case o.Booking == f.Asker.Booking && o.Booking != "", f.left(o):
+			case o.Booking == f.Asker.Booking && o.Booking != "", f.left(o, busy.Window):
 			case claimed:
-				own[o.Booking] = append(spans, o.Interval)
+				own[owner{booking: o.Booking}] = append(spans, o.Interval)
 			default:
 				blocks = append(blocks, o.Interval)
 			}
@@ -128,9 +121,12 @@ func (st *State) block(f Facts, own map[string][]calendar.Interval) []calendar.I
 	return calendar.Union(blocks)
 }
 
-// left reports whether our event is mirrored at a time that its booking has left.
-func (f *Facts) left(o calendar.Own) bool {
-	gone := func(c Claim) bool { return c.Left && c.Booking == o.Booking && c.Interval == o.Interval }
+// left reports whether our event is mirrored at a time that its booking has left. Mirrored events are cut to the window.
+func (f *Facts) left(o calendar.Own, window calendar.Interval) bool {
+	gone := func(c Claim) bool {
+		return c.Left && c.Booking == o.Booking &&
+			max(c.Start, window.Start) == o.Start && min(c.End, window.End) == o.End
+	}
 	return slices.ContainsFunc(f.Claims, gone) || slices.ContainsFunc(f.Others, gone)
 }
 
@@ -196,12 +192,18 @@ func (st *State) HasSlot(d calendar.Date) bool {
 	return false
 }
 
-// Check says whether the service can begin at start, by the same rules that Day lists by.
+// Check says whether the service can begin at start, by the same rules that Day lists by. The bounds are asked first: they
+// keep instants from outside, thousands of years away, from the rules of time zones.
 func (st *State) Check(start int64) Reason {
-	if !st.offers(start) {
+	switch {
+	case start < st.bounds.Earliest:
+		return TooSoon
+	case start > st.bounds.Latest:
+		return TooFar
+	case !st.offers(start):
 		return NotOffered
 	}
-	return st.reason(start)
+	return st.Room(start)
 }
 
 // offers reports whether start is one of the candidates of its day.
@@ -248,13 +250,22 @@ func (st *State) Room(start int64) Reason {
 // accompany says whether the resource can be there from start on beside the one that was chosen: open, whatever its own
 // grid, and with room.
 func (st *State) accompany(start int64) Reason {
-	d, want := calendar.DateOf(start, st.resource.Zone), st.span(start)
-	for _, span := range st.resource.Hours[d.Weekday()] {
-		if openInterval(d, span, st.resource.Zone).Covers(want) {
-			return st.reason(start)
+	if !st.open(st.span(start)) {
+		return NotOffered
+	}
+	return st.reason(start)
+}
+
+// open reports whether the hours cover want, over the end of a span or a day where the next begins at once.
+func (st *State) open(want calendar.Interval) bool {
+	var spans []calendar.Interval
+	first := calendar.DateOf(want.Start, st.resource.Zone)
+	for d := first; !calendar.DateOf(want.End, st.resource.Zone).Before(d); d = d.AddDays(1) {
+		for _, span := range st.resource.Hours[d.Weekday()] {
+			spans = append(spans, openInterval(d, span, st.resource.Zone))
 		}
 	}
-	return NotOffered
+	return slices.ContainsFunc(calendar.Union(spans), func(open calendar.Interval) bool { return open.Covers(want) })
 }
 
 // span returns the time of an appointment that begins at start.

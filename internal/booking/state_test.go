@@ -54,15 +54,44 @@ func drawInterval(t *rapid.T, noon int64) calendar.Interval {
 	return calendar.Interval{Start: start, End: start + minute*rapid.Int64Range(1, 150).Draw(t, "length")}
 }
 
+// drawClaims draws claims of bookings, some of them left, and of holds, some of them over at noon or just then.
 func drawClaims(t *rapid.T, noon int64, ids []string) []booking.Claim {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) booking.Claim {
-		return booking.Claim{
+		c := booking.Claim{
 			Interval: drawInterval(t, noon),
 			Before:   minute * rapid.Int64Range(0, 30).Draw(t, "before"),
 			After:    minute * rapid.Int64Range(0, 30).Draw(t, "after"),
-			Booking:  rapid.SampledFrom(ids).Draw(t, "booking"),
 		}
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0:
+			c.Hold = rapid.SampledFrom([]string{"visit 1", "visit 2"}).Draw(t, "visit")
+			c.Until = noon + rapid.Int64Range(-1, 1).Draw(t, "until")
+		case 1:
+			c.Booking, c.Left = rapid.SampledFrom(ids).Draw(t, "left by"), true
+			c.Before, c.After = 0, 0
+		default:
+			c.Booking = rapid.SampledFrom(ids).Draw(t, "booking")
+		}
+		return c
 	}), 0, 5).Draw(t, "claims")
+}
+
+// drawGhosts draws our events that a snapshot shows at times which their bookings have left.
+func drawGhosts(t *rapid.T, f *booking.Facts) {
+	for _, c := range slices.Concat(f.Claims, f.Others) {
+		if !c.Left || !rapid.Bool().Draw(t, "still mirrored") {
+			continue
+		}
+		for _, b := range f.Busy {
+			if b == nil {
+				continue
+			}
+			at := calendar.Interval{Start: max(c.Start, b.Window.Start), End: min(c.End, b.Window.End)}
+			if !at.Empty() {
+				b.Own = append(b.Own, calendar.Own{Interval: at, Booking: c.Booking})
+			}
+		}
+	}
 }
 
 func drawBusy(t *rapid.T, noon int64) *calendar.Busy {
@@ -110,11 +139,17 @@ func drawSlow(t *rapid.T, loc *time.Location, d calendar.Date) *slow {
 		Busy:   []*calendar.Busy{drawBusy(t, noon)},
 		Claims: drawClaims(t, noon, []string{"a", "b", "c"}),
 		Others: drawClaims(t, noon, []string{"c", "d", "f"}),
+		Now:    noon,
+		Asker: booking.Asker{
+			Visit:   rapid.SampledFrom([]string{"", "visit 1"}).Draw(t, "asking visit"),
+			Booking: rapid.SampledFrom([]string{"", "a", "c"}).Draw(t, "moving booking"),
+		},
 	}
 	if rapid.Bool().Draw(t, "two calendars") {
 		r.Blocks = append(r.Blocks, "clinic/b")
 		f.Busy = append(f.Busy, drawBusy(t, noon))
 	}
+	drawGhosts(t, &f)
 	return newSlow(r, s, b, f, d)
 }
 

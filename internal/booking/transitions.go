@@ -65,7 +65,9 @@ func (b *Booking) Cancel(a Act) error {
 	}
 	b.Version++
 	for i := range b.Placements {
-		b.leave(i, a.At)
+		if !b.Placements[i].Dropped { // whose event is on its way out, or gone, already
+			b.leave(i, a.At)
+		}
 	}
 	b.Status = Cancelled
 	b.tell(a, WasCancelled)
@@ -102,7 +104,7 @@ func (b *Booking) Move(a Act, to calendar.Interval, seats []Seat) error {
 	}
 	b.Resource = seats[0].Resource
 	b.tell(a, WasMoved)
-	b.note(a.change(WasMoved, ""))
+	b.note(a.change(WasMoved, b.Resource))
 	return nil
 }
 
@@ -127,7 +129,7 @@ func (b *Booking) seat(s Seat, now time.Time) {
 // leave makes the placement pending and remembers the time that its calendar may still show.
 func (b *Booking) leave(placement int, now time.Time) {
 	p := &b.Placements[placement]
-	if p.Left.Empty() && !p.Dropped {
+	if p.Left.Empty() {
 		p.Left = b.Interval
 		if p.Event.ID != "" {
 			p.Left = p.Event.Interval
@@ -138,8 +140,8 @@ func (b *Booking) leave(placement int, now time.Time) {
 }
 
 // Retry makes every placement that is stuck or missing pending again. One whose event is not there any more begins anew, with
-// the next identity that identity returns, so that a deleted event is never resurrected under its old id. It reports whether
-// there was anything to do.
+// the next identity that identity returns, so that a deleted event is never resurrected under its old id. One that was set
+// aside keeps its identity: an earlier call may still arrive. It reports whether there was anything to do.
 func (b *Booking) Retry(a Act, identity func(p Placement, attempt int) string) bool {
 	again := false
 	for i := range b.Placements {
@@ -148,7 +150,7 @@ func (b *Booking) Retry(a Act, identity func(p Placement, attempt int) string) b
 			continue
 		}
 		again = true
-		if b.Wanted(i) && (p.Status == Missing || p.Event.ID == "") {
+		if b.Wanted(i) && p.Status == Missing {
 			p.Attempt++
 			p.Identity, p.Event = identity(*p, p.Attempt), calendar.Written{}
 		}
@@ -175,7 +177,8 @@ func (b *Booking) Forget(a Act) {
 		b.History[i].Why = ""
 	}
 	for i := range b.Placements {
-		if p := &b.Placements[i]; b.Wanted(i) && p.Event.ID != "" {
+		// An event that should be gone and could not be removed still has its text.
+		if p := &b.Placements[i]; p.Event.ID != "" && (b.Wanted(i) || p.Status == Stuck) {
 			p.set(Pending, a.At, "")
 		}
 	}
@@ -191,11 +194,15 @@ func (b *Booking) Settled(placement int, event calendar.Written, version uint64,
 		p.Event = event // of an event that is gone we still know the id, should a person bring it back
 	}
 	if version != b.Version {
+		if !p.Left.Empty() && !event.Interval.Empty() {
+			p.Left = event.Interval // it is there by now that the calendar shows the event
+		}
 		p.set(Pending, now, "")
 		return false
 	}
 	p.Left = calendar.Interval{}
 	p.set(Written, now, "")
+	p.Since = now // also when it was written before: no read that began earlier tells of this write
 	return true
 }
 

@@ -86,7 +86,7 @@ func (d *Desk) Move(ctx context.Context, m Move) (*booking.Booking, error) {
 				return err
 			}
 		}
-		team, err := d.team(tx, res, svc, booking.Asker{Booking: b.ID})
+		team, err := d.team(tx, res, svc, d.asked(booking.Asker{Booking: b.ID}))
 		if err != nil {
 			return err
 		}
@@ -180,34 +180,50 @@ func (d *Desk) Told(ctx context.Context, id string, a booking.Act) (*booking.Boo
 	})
 }
 
-// change changes a booking by fn in one transaction, with all that follows from it, and tells the write-back. After a commit
-// with an unknown outcome it asks again: fn then finds what the first try did, if that is on disk.
+// change changes a booking by fn in one transaction, with all that follows from it, and tells the write-back. fn adds to the
+// history. After a commit with an unknown outcome it asks again, and changes nothing if the first try is on disk.
 func (d *Desk) change(
 	ctx context.Context, idOrReference string, fn func(*store.Tx, *booking.Booking, time.Time) error,
 ) (*booking.Booking, error) {
 	var b *booking.Booking
+	var tried booking.Change
 	var uncertain error
 	for try := 1; ; try++ {
 		err := d.cfg.Store.Update(ctx, func(tx *store.Tx) (err error) {
 			if b, err = d.find(tx, idOrReference); err != nil {
 				return err
 			}
+			if uncertain != nil && recorded(b, tried) {
+				return nil
+			}
 			was, now := b.Clone(), d.cfg.Now()
 			if err := fn(tx, b, now); err != nil {
 				return err
 			}
+			tried = b.History[len(b.History)-1]
 			return tx.ChangeBooking(was, b, now)
 		})
 		switch {
-		case err == nil, uncertain != nil && (errors.Is(err, ErrNothing) || errors.Is(err, booking.ErrCancelled)):
+		case err == nil:
 			d.announce(b)
 			return b, nil
 		case errors.Is(err, store.ErrUncertain) && try < uncertainTries:
 			uncertain = err
+		case decided(err):
+			return nil, err // the transaction looked for an earlier try first
 		default:
 			return nil, errors.Join(uncertain, err)
 		}
 	}
+}
+
+// recorded reports whether the booking's history holds a change. One that is alike in time, version and effect is as good.
+func recorded(b *booking.Booking, tried booking.Change) bool {
+	return slices.ContainsFunc(b.History, func(c booking.Change) bool {
+		same := c.At.Equal(tried.At)
+		c.At = tried.At
+		return same && c == tried
+	})
 }
 
 // bookings is what a snapshot and a transaction have in common.

@@ -52,13 +52,20 @@ var errReferenceTaken = errors.New("reference is taken")
 // ranks those that are free in a snapshot and tries them one transaction each.
 // Errors: *LostError, *TokenError, *UnknownError, and those of the store.
 func (d *Desk) Confirm(ctx context.Context, c Confirm) (Confirmed, error) {
+	svc, err := d.service(c.Choice.Service)
+	if err != nil {
+		return Confirmed{}, err
+	}
 	chosen, reason, err := d.rank(ctx, c.Token, c.Choice, c.Start)
 	if err != nil {
 		return Confirmed{}, fmt.Errorf("confirm: %w", err)
 	}
 	lost := &LostError{Reason: reason}
 	for _, res := range chosen {
-		done, err := d.claim(ctx, c, res)
+		if err := d.verify(ctx, c.Token, svc, res, c.Start); err != nil {
+			return Confirmed{}, fmt.Errorf("confirm: %w", err)
+		}
+		done, err := d.claim(ctx, c, res, svc)
 		if errors.As(err, &lost) {
 			continue // somebody was faster at this resource; the next may still be free
 		}
@@ -97,22 +104,22 @@ func (d *Desk) rank(ctx context.Context, token string, c Choice, start int64) ([
 		}
 		reason, free = v.check(start)
 		visit, err := r.Visit(store.VisitKey(token))
-		if err == nil && visit != nil && visit.Hold != nil && visit.Hold.Start == start {
-			free = heldFirst(free, visit.Hold.Resources[0])
+		if err == nil && d.holds(visit, d.services[c.Service], start) {
+			free = heldFirst(free, d.resources[visit.Hold.Resources[0]])
 		}
 		return err
 	})
 	return free, reason, err
 }
 
-// heldFirst puts the resource that a customer holds before the others.
-func heldFirst(free []*booking.Resource, held string) []*booking.Resource {
-	i := slices.IndexFunc(free, func(r *booking.Resource) bool { return r.ID == held })
-	if i <= 0 {
-		return free
+// heldFirst puts the resource that a customer holds before the others, whatever a look has said of it: the transaction
+// decides.
+func heldFirst(free []*booking.Resource, held *booking.Resource) []*booking.Resource {
+	if held == nil {
+		return free // it left the config
 	}
-	first := free[i]
-	return slices.Insert(slices.Delete(free, i, i+1), 0, first)
+	others := slices.DeleteFunc(free, func(r *booking.Resource) bool { return r == held })
+	return slices.Insert(others, 0, held)
 }
 
 // uncertainTries bounds how often a commit with an unknown outcome is asked again. Each try finds the booking if an
@@ -120,25 +127,23 @@ func heldFirst(free []*booking.Resource, held string) []*booking.Resource {
 const uncertainTries = 3
 
 // claim tries to book one resource.
-func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource) (Confirmed, error) {
-	svc, err := d.service(c.Choice.Service)
-	if err != nil {
-		return Confirmed{}, err
-	}
-	var uncertain error // an earlier try may be on disk
+func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource, svc *booking.Service) (Confirmed, error) {
+	var uncertain error       // an earlier try may be on disk
+	var made *booking.Booking // by the last try that made one
 	for try := 1; ; try++ {
-		var b *booking.Booking
 		var done Confirmed
 		id, reference := store.NewID(), newReference()
 		err := d.cfg.Store.Update(ctx, func(tx *store.Tx) (err error) {
-			b = d.newBooking(c, svc, id, reference)
-			done, err = d.book(tx, c, b, res, svc)
+			b := d.newBooking(c, svc, id, reference)
+			if done, err = d.book(tx, c, b, res, svc); err == nil && !done.Repeated {
+				made = b
+			}
 			return err
 		})
 		switch {
 		case err == nil:
-			if !done.Repeated || try > 1 { // an earlier try made the booking, at the same resource, and told nobody
-				d.announce(b)
+			if made != nil && (!done.Repeated || uncertain != nil) { // an earlier try told nobody
+				d.announce(made)
 			}
 			return done, nil
 		case errors.Is(err, errReferenceTaken):
@@ -152,11 +157,14 @@ func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource) (Con
 	}
 }
 
-// decided reports whether a transaction refused a confirm, as opposed to an engine that could not run or commit it.
+// decided reports whether a transaction refused what it was asked, as opposed to an engine that could not run or commit it.
 func decided(err error) bool {
 	var lost *LostError
 	var token *TokenError
-	return errors.As(err, &lost) || errors.As(err, &token)
+	var late *NoticeError
+	var unknown *UnknownError
+	return errors.As(err, &lost) || errors.As(err, &token) || errors.As(err, &late) || errors.As(err, &unknown) ||
+		errors.Is(err, ErrNothing) || errors.Is(err, booking.ErrCancelled) || errors.Is(err, booking.ErrPast)
 }
 
 // book is the transaction of a confirm. It may run several times.
@@ -176,7 +184,7 @@ func (d *Desk) book(
 	} else if taken != "" {
 		return Confirmed{}, errReferenceTaken
 	}
-	team, err := d.team(tx, res, svc, booking.Asker{Visit: key})
+	team, err := d.team(tx, res, svc, d.confirming(key, visit, svc, c.Start))
 	if err != nil {
 		return Confirmed{}, err
 	}
@@ -191,7 +199,7 @@ func (d *Desk) book(
 	b.Begin(booking.Act{At: now, By: booking.ByCustomer}, d.seats(b.ID, resources))
 	answer := c.Answer(b)
 	visit.Outcome = &store.Outcome{Request: c.Request, Answer: answer, Booking: b.ID, At: now}
-	if err := tx.PutHold(key, visit, nil, booking.Claim{}, now); err != nil {
+	if err := d.release(tx, key, visit, now); err != nil {
 		return Confirmed{}, err
 	}
 	if err := tx.InsertBooking(b, fromToken(c.Person, visit), now); err != nil {
@@ -202,17 +210,17 @@ func (d *Desk) book(
 }
 
 // team reads what decides about a resource and the service's needs.
-func (d *Desk) team(r reader, res *booking.Resource, svc *booking.Service, asker booking.Asker) (*booking.Team, error) {
-	f, err := d.facts(r, res, asker)
+func (d *Desk) team(r reader, res *booking.Resource, svc *booking.Service, q question) (*booking.Team, error) {
+	f, err := d.facts(r, res, q)
 	if err != nil {
 		return nil, err
 	}
-	v, bounds := &view{desk: d, known: map[string]*booking.State{}}, d.bounds()
-	needs, err := v.needs(r, svc, bounds, asker)
+	v := &view{desk: d, known: map[string]*booking.State{}, asked: q}
+	needs, err := v.needs(r, svc)
 	if err != nil {
 		return nil, err
 	}
-	return booking.NewTeam(booking.NewState(res, svc, bounds, f), needs...), nil
+	return booking.NewTeam(booking.NewState(res, svc, q.bounds, f), needs...), nil
 }
 
 // seats says where a booking is written for each of its resources.

@@ -38,6 +38,12 @@ type Config struct {
 	Notice, Horizon time.Duration
 	// ServeWithin is how long ago the provider may have confirmed a mirror that is still answered from.
 	ServeWithin time.Duration
+	// VerifyWithin is the age of a mirror from which a confirm asks the provider about its time first; 0: never.
+	VerifyWithin time.Duration
+	// AcceptUnverified lets a confirm go on where the provider could not be asked.
+	AcceptUnverified bool
+	// Live asks the providers; it may be nil when VerifyWithin is 0.
+	Live Live
 	// Hold is how long a chosen slot is held for its flow token; 0: not at all.
 	Hold time.Duration
 	// HoldsPerCustomer bounds the slots that one customer, known by the phone number, holds at once by several tokens.
@@ -68,6 +74,9 @@ type Desk struct {
 func New(cfg Config) (*Desk, error) {
 	if cfg.Store == nil || cfg.Zone == nil || cfg.Identity == nil {
 		return nil, errors.New("desk: Store, Zone and Identity are required")
+	}
+	if cfg.VerifyWithin > 0 && cfg.Live == nil {
+		return nil, errors.New("desk: VerifyWithin needs Live")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -24,6 +24,17 @@ type faultDB struct {
 	lie func(key string) []byte
 }
 
+// commits counts the Updates under its context that are on disk and wrote something, whatever the caller was told.
+type commits struct{ n int }
+
+type commitsKey struct{}
+
+// counting returns a context under which a faultDB counts.
+func counting(ctx context.Context) (context.Context, *commits) {
+	c := &commits{}
+	return context.WithValue(ctx, commitsKey{}, c), c
+}
+
 var errNotWritten = errors.New("nothing is written")
 
 func (f *faultDB) fail(plan func(n int64) outcome) {
@@ -41,8 +52,10 @@ func (f *faultDB) Update(ctx context.Context, fn func(kv.Tx) error) error {
 		_ = f.DB.View(ctx, func(r kv.Reader) error { return fn(discard{r}) })
 		o.race()
 	}
+	writes := 0
 	err := f.DB.Update(ctx, func(tx kv.Tx) error {
-		if err := fn(lying{tx, f.lie}); err != nil {
+		writes = 0
+		if err := fn(lying{tx, f.lie, &writes}); err != nil {
 			return err
 		}
 		if o.lost {
@@ -50,6 +63,9 @@ func (f *faultDB) Update(ctx context.Context, fn func(kv.Tx) error) error {
 		}
 		return nil
 	})
+	if c, ok := ctx.Value(commitsKey{}).(*commits); ok && err == nil && writes > 0 {
+		c.n++
+	}
 	switch {
 	case errors.Is(err, errNotWritten):
 		return o.err
@@ -61,7 +77,18 @@ func (f *faultDB) Update(ctx context.Context, fn func(kv.Tx) error) error {
 
 type lying struct {
 	kv.Tx
-	lie func(key string) []byte
+	lie    func(key string) []byte
+	writes *int
+}
+
+func (l lying) Put(key string, value []byte) {
+	*l.writes++
+	l.Tx.Put(key, value)
+}
+
+func (l lying) Delete(key string) {
+	*l.writes++
+	l.Tx.Delete(key)
 }
 
 func (l lying) Get(key string) ([]byte, error) {

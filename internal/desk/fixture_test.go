@@ -235,7 +235,7 @@ func (c *clinic) mustConfirm(w desk.Confirm) desk.Confirmed {
 
 func (c *clinic) mustSlots(choice desk.Choice, day calendar.Date) []int64 {
 	c.t.Helper()
-	starts, err := c.Slots(c.t.Context(), choice, day)
+	starts, err := c.Slots(c.t.Context(), "", choice, day)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func (c *clinic) mustSlots(choice desk.Choice, day calendar.Date) []int64 {
 
 func (c *clinic) mustCheck(choice desk.Choice, start int64) booking.Reason {
 	c.t.Helper()
-	why, err := c.Check(c.t.Context(), choice, start)
+	why, err := c.Check(c.t.Context(), "", choice, start)
 	if err != nil {
 		c.t.Fatal(err)
 	}

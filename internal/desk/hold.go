@@ -33,6 +33,7 @@ func (d *Desk) Hold(ctx context.Context, token string, c Choice, start int64) er
 		if errors.As(err, &lost) {
 			continue
 		}
+		d.refresh(svc, res)
 		return err
 	}
 	return lost
@@ -48,7 +49,7 @@ func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booki
 	if _, err := d.admit(visit, ""); err != nil {
 		return err
 	}
-	team, err := d.team(tx, res, svc, booking.Asker{Visit: key})
+	team, err := d.team(tx, res, svc, d.asked(booking.Asker{Visit: key}))
 	if err != nil {
 		return err
 	}
@@ -60,19 +61,23 @@ func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booki
 		visit = &store.Visit{Expires: now.Add(d.cfg.TokenTTL)}
 	}
 	h := d.nextHold(visit.Hold, svc, resources, start, now)
+	if h == nil && d.cfg.Hold > 0 {
+		return nil // held for as long as may be; that the visit remembers it keeps it from being held anew
+	}
 	if h != nil {
 		if h, err = d.counted(tx, key, visit, h, now); err != nil {
 			return err
 		}
 	}
-	if h == nil && visit.Hold == nil {
+	switch {
+	case h != nil:
+		err = tx.PutHold(key, visit, h, booking.NewHold(svc, start, key, h.Until.Unix()), now)
+	case visit.Hold == nil:
 		return nil
+	default:
+		err = d.release(tx, key, visit, now)
 	}
-	var claim booking.Claim
-	if h != nil {
-		claim = booking.NewHold(svc, start, key, h.Until.Unix())
-	}
-	if err := tx.PutHold(key, visit, h, claim, now); err != nil {
+	if err != nil {
 		return err
 	}
 	tx.PutVisit(key, visit)
@@ -110,4 +115,17 @@ func (d *Desk) counted(tx *store.Tx, key string, v *store.Visit, h *store.Hold, 
 		return nil, err
 	}
 	return h, tx.PutHolding(customer, key, h.Until, now)
+}
+
+// release ends what a visit holds, so that it counts for its customer no more either.
+func (d *Desk) release(tx *store.Tx, key string, v *store.Visit, now time.Time) error {
+	if v.Hold == nil {
+		return nil
+	}
+	if v.Phone != "" && v.Hold.Until.After(now) {
+		if err := tx.PutHolding(d.cfg.Store.CustomerKey(v.Phone), key, now, now); err != nil {
+			return err
+		}
+	}
+	return tx.PutHold(key, v, nil, booking.Claim{}, now)
 }

@@ -15,17 +15,18 @@ import (
 // cells of a quarter of an hour.
 //
 // What is linearizable, and checked as such:
-//   - A list, also one of any resource: it is exactly what is free in one state between call and return.
+//   - A list, also one of any resource: it is exactly what is free for the token in one state between call and return.
+//   - A hold of one resource, a cancel and a move: what each did, or why it did nothing. Whether one that failed with an
+//     unknown outcome is on disk is known from the engine; if so, it happened before it failed.
 //   - A confirm that booked, at the resource that it was told; one that repeated; one that found its token spent.
-//   - A confirm of one resource that lost, with its reason. It is decided in a View or in an Update, at an instant at which
-//     the token had not booked: the desk looks at the token again afterwards, and a token never gets unspent.
+//   - A confirm of one resource that lost, with its reason, at an instant at which the token had not booked: the desk looks
+//     at the token again afterwards, and a token never gets unspent.
 //   - The swap of a calendar's busy time.
 //
 // What is weaker, and why:
-//   - A confirm of any resource that lost is not one instant. Those that were not free in the first snapshot were lost there
-//     together, each of the others in its own transaction later. Meanwhile one of the first may have become free, so
-//     perhaps there was no instant at which none was. The model has one event for the snapshot and one for each resource
-//     that was tried. Its reason is one of several and not checked. That the one taken was the least busy is as old
+//   - A confirm of any resource that lost is not one instant: some resources were lost in the first snapshot, each of the
+//     others in its own transaction later. Meanwhile one of the first may have become free. The model has one event for
+//     each. Its reason is one of several and not checked. That the one taken was the least busy, or the one held, is as old
 //     as the snapshot and not checked either.
 //   - A confirm that failed with an unknown outcome may have booked; one that failed otherwise has not. Which it was is
 //     read from the disk when the engine is opened again; the model says when that can have been. Package kv allows a commit of unknown outcome to appear
@@ -34,7 +35,7 @@ import (
 //   - A View may see a commit of unknown outcome that a crash then undoes. That cannot happen here, because the faults of
 //     this engine are on disk or not at once. What a repeat does about it is tested with the engine.
 //
-// The clock stands still and no mirror gets old: when a calendar was last checked is not part of the snapshot.
+// The clock moves only while nobody asks: an operation reads it more than once. No mirror gets old.
 
 // The kinds of events.
 const (
@@ -46,6 +47,20 @@ const (
 	lost     = "lost"
 	failed   = "failed"
 	audited  = "audit"
+
+	held      = "hold"
+	cancelled = "cancel"
+	moved     = "move"
+	over      = "cancelled before" // the answer to a cancel or a move
+	nothing   = "there already"    // the answer to a move
+	stays     = "cannot move"
+	ticked    = "tick"
+)
+
+const (
+	holdFor   = 5 // minutes
+	tickBy    = 3 // minutes
+	noVariant = -1
 )
 
 // event is one thing that was asked and answered.
@@ -59,7 +74,7 @@ type event struct {
 	token, variant int
 	tries          []try // the resources that a confirm began to book, in order
 	booking        string
-	number         uint8 // of booking, see history.number
+	number         uint16 // of booking, see history.number
 	reason         booking.Reason
 
 	calendar int
@@ -77,26 +92,80 @@ type try struct {
 	call     int64 // the transaction began later
 }
 
-// world is a state of the model. It is a value: == compares it and an assignment copies it.
-type world struct {
-	claims [len(linearResources)][cells]uint8
-	busy   [len(linearCalendars)]uint16
-	spent  [tokens]uint8 // the number of the booking that a token made
+// place is where a booking or a hold is.
+type place struct {
+	there                   bool
+	resource, service, cell int8
 }
 
-// reason says whether a resource is free.
-func (w *world) reason(resource, service, cell int) booking.Reason {
-	res := linearResources[resource]
+func placeAt(resource, service, cell int) place {
+	return place{true, int8(resource), int8(service), int8(cell)}
+}
+
+func (p place) String() string { return fmt.Sprintf("%d %d %d ", p.resource, p.service, p.cell) }
+
+// heldPlace is what a token holds until a minute.
+type heldPlace struct {
+	place
+	until uint8
+}
+
+// world is a state of the model. It is a value: == compares it and an assignment copies it.
+type world struct {
+	minutes uint8
+	busy    [len(linearCalendars)]uint16
+	spent   [tokens]uint16 // the number of the booking that a token made
+	at      [tokens]place  // and where that is, unless it was cancelled
+	holds   [tokens]heldPlace
+	all     counts
+}
+
+// counts are how many bookings and holds each cell of each resource has.
+type counts [len(linearResources)][cells]uint8
+
+// add counts a place n times; minus one is 255.
+func (c *counts) add(p place, n uint8) {
+	for i := p.cell; p.there && i < p.cell+int8(linearServices[p.service].length); i++ {
+		c[p.resource][i] += n
+	}
+}
+
+// claims counts those of all tokens but one.
+func (w *world) claims(except int) counts {
+	n := w.all
+	if except < tokens {
+		n.add(w.at[except], 255)
+		n.add(w.holds[except].place, 255)
+	}
+	return n
+}
+
+// put says what a token has from now on.
+func (w *world) put(token int, at place, held heldPlace) {
+	w.all = w.claims(token)
+	w.at[token], w.holds[token] = at, held
+	w.all.add(at, 1)
+	w.all.add(held.place, 1)
+}
+
+// reason says whether a resource is free for a token.
+func (w *world) reason(p place, token int) booking.Reason {
+	claims := w.claims(token)
+	return w.reasonAmong(&claims, p)
+}
+
+func (w *world) reasonAmong(claims *counts, p place) booking.Reason {
+	res := linearResources[p.resource]
 	why := booking.Free
-	for i := cell; i < cell+linearServices[service].length; i++ {
+	for i := p.cell; i < p.cell+int8(linearServices[p.service].length); i++ {
 		if w.busy[res.calendar]&(1<<i) != 0 {
 			return booking.Busy
 		}
-		if w.claims[resource][i] >= res.capacity {
+		if claims[p.resource][i] >= res.capacity {
 			why = booking.Claimed
 		}
 		for j, other := range linearResources {
-			if j != resource && other.calendar == res.calendar && w.claims[j][i] > 0 {
+			if j != int(p.resource) && other.calendar == res.calendar && claims[j][i] > 0 {
 				why = booking.Claimed
 			}
 		}
@@ -104,11 +173,15 @@ func (w *world) reason(resource, service, cell int) booking.Reason {
 	return why
 }
 
-// free returns the starts of a list.
-func (w *world) free(of wish) (bits uint16) {
+// free returns the starts of a list. A token's booking hides them from it, unlike its hold.
+func (w *world) free(of wish, token int) (bits uint16) {
+	claims := w.all
+	if token < tokens {
+		claims.add(w.holds[token].place, 255)
+	}
 	for cell := 0; cell+linearServices[of.service].length <= cells; cell++ {
 		for r := range linearResources {
-			if (of.resource == anyone || of.resource == r) && w.reason(r, of.service, cell) == booking.Free {
+			if (of.resource == anyone || of.resource == r) && w.reasonAmong(&claims, placeAt(r, of.service, cell)) == booking.Free {
 				bits |= 1 << cell
 			}
 		}
@@ -120,7 +193,7 @@ func (w *world) free(of wish) (bits uint16) {
 func (w world) step(e *event) (bool, world) {
 	switch e.kind {
 	case listed:
-		return w.free(e.wish) == e.bits, w
+		return w.free(e.wish, e.token) == e.bits, w
 	case swapped:
 		w.busy[e.calendar] = e.bits
 		return true, w
@@ -130,15 +203,56 @@ func (w world) step(e *event) (bool, world) {
 		return w.spent[e.token] == 0 && w.allTaken(e), w
 	case booked:
 		return w.book(e)
+	case held:
+		p := placeAt(e.wish.resource, e.wish.service, e.wish.cell)
+		if w.spent[e.token] != 0 || w.reason(p, e.token) != booking.Free {
+			return false, w
+		}
+		w.put(e.token, place{}, heldPlace{p, w.minutes + holdFor})
+		return true, w
+	case cancelled, moved, over, nothing, stays:
+		return w.change(e)
+	case ticked:
+		w.minutes += tickBy
+		for i, h := range w.holds {
+			if h.until <= w.minutes {
+				w.put(i, w.at[i], heldPlace{})
+			}
+		}
+		return true, w
 	case audited:
 		return w == e.world, w
 	}
 	return false, w
 }
 
+// change is a step that concerns the booking that a token has made.
+func (w world) change(e *event) (bool, world) {
+	at := w.at[e.token]
+	if w.spent[e.token] == 0 || e.kind == over {
+		return w.spent[e.token] != 0 && !at.there, w
+	}
+	to := placeAt(e.wish.resource, int(at.service), e.wish.cell)
+	switch there := at.resource == to.resource && at.cell == to.cell; {
+	case !at.there:
+		return false, w
+	case e.kind == cancelled:
+		w.put(e.token, place{}, heldPlace{})
+		return true, w
+	case e.kind == nothing, there:
+		return e.kind == nothing && there, w
+	case e.kind == stays:
+		return w.reason(to, e.token) == e.reason, w
+	case w.reason(to, e.token) != booking.Free:
+		return false, w
+	}
+	w.put(e.token, to, heldPlace{})
+	return true, w
+}
+
 func (w *world) allTaken(e *event) bool {
 	for _, r := range e.taken {
-		why := w.reason(r, e.wish.service, e.wish.cell)
+		why := w.reason(placeAt(r, e.wish.service, e.wish.cell), e.token)
 		if why == booking.Free || e.wish.resource != anyone && why != e.reason {
 			return false
 		}
@@ -147,13 +261,11 @@ func (w *world) allTaken(e *event) bool {
 }
 
 func (w world) book(e *event) (bool, world) {
-	r := e.tries[e.made()].resource
-	if w.spent[e.token] != 0 || w.reason(r, e.wish.service, e.wish.cell) != booking.Free {
+	p := placeAt(e.tries[e.made()].resource, e.wish.service, e.wish.cell)
+	if w.spent[e.token] != 0 || w.reason(p, e.token) != booking.Free {
 		return false, w
 	}
-	for i := e.wish.cell; i < e.wish.cell+linearServices[e.wish.service].length; i++ {
-		w.claims[r][i]++
-	}
+	w.put(e.token, p, heldPlace{})
 	w.spent[e.token] = e.number
 	return true, w
 }
@@ -172,16 +284,17 @@ var linearModel = porcupine.Model{
 func (w world) hash() uint64 {
 	sum := uint64(14695981039346656037)
 	mix := func(n uint64) { sum = (sum ^ n) * 1099511628211 }
-	for _, r := range w.claims {
-		for _, n := range r {
-			mix(uint64(n))
-		}
-	}
 	for _, b := range w.busy {
 		mix(uint64(b))
 	}
-	for _, n := range w.spent {
-		mix(uint64(n))
+	for i := range tokens {
+		mix(uint64(w.spent[i]))
+		for _, p := range []place{w.at[i], w.holds[i].place} {
+			if p.there {
+				mix(1 + uint64(p.resource)<<16 + uint64(p.service)<<8 + uint64(p.cell))
+			}
+		}
+		mix(uint64(w.holds[i].until))
 	}
 	return sum
 }
@@ -189,7 +302,9 @@ func (w world) hash() uint64 {
 func (e *event) String() string {
 	switch e.kind {
 	case listed:
-		return fmt.Sprintf("list %v: %012b", e.wish, e.bits)
+		return fmt.Sprintf("list of token %d %v: %012b", e.token, e.wish, e.bits)
+	case held, cancelled, moved, over, nothing, stays, ticked:
+		return fmt.Sprintf("token %d %v: %s %v", e.token, e.wish, e.kind, e.reason)
 	case swapped:
 		return fmt.Sprintf("swap %s: %012b", linearCalendars[e.calendar], e.bits)
 	case audited:
@@ -240,33 +355,15 @@ func (e *event) made() int {
 	return slices.IndexFunc(e.tries, func(t try) bool { return t.booking == e.booking })
 }
 
-// losses splits a confirm that lost into its instants.
+// losses splits a confirm that lost into its instants: one for each resource.
 func (e *event) losses() []*event {
-	if e.wish.resource != anyone {
-		e.taken = []int{e.wish.resource}
-		return []*event{e}
-	}
-	first := *e
-	first.taken = nil
+	var parts []*event
 	for r := range linearResources {
-		if !slices.ContainsFunc(e.tries, func(t try) bool { return t.resource == r }) {
-			first.taken = append(first.taken, r)
+		if e.wish.resource == anyone || e.wish.resource == r {
+			part := *e
+			part.taken = []int{r}
+			parts = append(parts, &part)
 		}
-	}
-	if len(e.tries) > 0 {
-		first.ret = e.tries[0].call
-	}
-	parts := []*event{&first}
-	for i, t := range e.tries {
-		part := *e
-		part.taken, part.call = []int{t.resource}, t.call
-		if i+1 < len(e.tries) {
-			part.ret = e.tries[i+1].call
-			if e.tries[i+1].resource == t.resource {
-				continue // its outcome was unknown; only the last of a resource lost
-			}
-		}
-		parts = append(parts, &part)
 	}
 	return parts
 }
@@ -274,16 +371,16 @@ func (e *event) losses() []*event {
 // number gives bookings numbers that fit the model, says which failed confirms are on disk, and checks what needs no
 // order: a repeat is of the same request, a spent token is of another.
 func (h *history) number() {
-	onDisk, numbers, makers := map[string]bool{}, map[string]uint8{"": 0}, map[string]*event{}
+	onDisk, numbers, makers := map[string]bool{}, map[string]uint16{"": 0}, map[string]*event{}
 	for _, e := range h.events {
 		for _, id := range e.onDisk {
 			onDisk[id] = true
 		}
 		for _, t := range e.tries {
-			numbers[t.booking], makers[t.booking] = uint8(len(makers)+1), e
+			numbers[t.booking], makers[t.booking] = uint16(len(makers)+1), e
 		}
 	}
-	if len(makers) > math.MaxUint8 {
+	if len(makers) > math.MaxUint16 {
 		h.t.Fatalf("%d tries are too many for the model", len(makers))
 	}
 	for _, e := range h.events {

@@ -28,7 +28,8 @@ var (
 	linearFirst = flag.Uint64("linear.first", 1, "the seed of the first; to look at one that failed again")
 )
 
-// TestLinear lets many customers list and book at once while calendars change and the engine fails, and checks that what
+// TestLinear lets many customers list, hold, book, cancel and move at once while calendars change and the engine fails, and
+// checks that what
 // they were told is what one desk that serves one customer after the other would have said. The model is in
 // linear_model_test.go. A seed fixes what is asked and which commit fails, not how the goroutines take turns: a seed that
 // failed may need several runs to fail again (-count).
@@ -39,9 +40,10 @@ func TestLinear(t *testing.T) {
 	for seed := *linearFirst; seed < *linearFirst+uint64(*linearSeeds); seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			h := newHistory(t, seed)
-			for phase := range 2 {
+			for phase := range phases {
 				h.run(phase)
 				h.reopen()
+				h.tick()
 			}
 			h.check()
 			for _, e := range h.events {
@@ -50,7 +52,7 @@ func TestLinear(t *testing.T) {
 		})
 	}
 	t.Logf("%v", told)
-	for _, kind := range []string{listed, swapped, booked, repeated, spent, lost} {
+	for _, kind := range []string{listed, swapped, booked, repeated, spent, lost, held, cancelled, moved, over, nothing, stays} {
 		if told[kind] == 0 && *linearSeeds > 3 && *linearFirst == 1 {
 			t.Errorf("no customer was told %q: the histories check less than they should", kind)
 		}
@@ -61,6 +63,7 @@ func TestLinear(t *testing.T) {
 const (
 	cells   = 12 // from 9 to 12
 	tokens  = 24
+	phases  = 3
 	anyone  = -1 // stands for desk.Any
 	quarter = 15 * 60
 )
@@ -92,7 +95,7 @@ func cellAt(cell int) int64 {
 func cellOf(instant int64) int { return int((instant - cellAt(0)) / quarter) }
 
 func linearConfig(cfg *desk.Config) {
-	cfg.Zone, cfg.AcceptForeignTokens = time.UTC, true
+	cfg.Zone, cfg.AcceptForeignTokens, cfg.Hold = time.UTC, true, holdFor*time.Minute
 	cfg.Departments = []booking.Department{{ID: "all"}}
 	cfg.Services, cfg.Resources = nil, nil
 	var offered []string
@@ -121,8 +124,11 @@ type history struct {
 	tokens [tokens]string
 	wishes [tokens][2]wish
 
+	minutes uint8 // the clock, which moves between phases
+
 	mu     sync.Mutex
 	events []*event
+	known  [tokens]string // bookings that somebody was told of
 }
 
 // wish is what a customer asks for. A token comes with one of two.
@@ -162,23 +168,34 @@ func randomWish(rng *rand.Rand) wish {
 	return w
 }
 
-// run lets 8 to 16 customers and a reader for each calendar do what the seed says, and waits for them. The engine fails
+// run lets 5 to 8 customers and a reader for each calendar do what the seed says, and waits for them. The engine fails
 // meanwhile.
 func (h *history) run(phase int) {
 	h.db.DB = &yielding{DB: h.db.DB}
 	h.db.fail(func(n int64) outcome { return trouble(h.seed, phase, n) })
 	defer h.db.fail(nil)
 	var wg sync.WaitGroup
-	customers := 8 + int(h.seed%9)
+	customers := 5 + int(h.seed%4)
 	for client := range customers + len(linearCalendars) {
 		rng := rand.New(rand.NewPCG(h.seed, uint64(1000*(phase+1)+client)))
 		wg.Go(func() {
-			for range 6 {
+			for turn := range 6 {
 				if cal := client - customers; cal >= 0 {
-					h.swap(client, cal, rng)
-				} else if rng.IntN(5) < 2 {
+					if turn%2 == 0 { // each doubles the orders that have to be looked at
+						h.swap(client, cal, rng)
+					}
+					continue
+				}
+				switch rng.IntN(16) {
+				case 0, 1, 2, 3:
 					h.list(client, rng)
-				} else {
+				case 4, 5, 6:
+					h.hold(client, rng)
+				case 7:
+					h.cancel(client, rng)
+				case 8, 9, 10:
+					h.move(client, rng)
+				default:
 					h.book(client, rng)
 				}
 			}
@@ -211,91 +228,6 @@ func (h *history) add(call int64, e event) {
 	h.events = append(h.events, &e)
 }
 
-func (h *history) list(client int, rng *rand.Rand) {
-	e := event{client: client, kind: listed, wish: randomWish(rng)}
-	call := h.clock.Add(1)
-	starts, err := h.Slots(context.Background(), e.wish.choice(), linearDate)
-	if err != nil {
-		h.t.Error(err) // no fault of these is a reader's
-		return
-	}
-	for _, s := range starts {
-		e.bits |= 1 << cellOf(s)
-	}
-	h.add(call, e)
-}
-
-// swap replaces a calendar's mirror as its only reader does: when the commit failed the reader reads again, here the same.
-// Of two commits of the same by one writer the second changes nothing, so they are one event.
-func (h *history) swap(client, cal int, rng *rand.Rand) {
-	e := event{client: client, kind: swapped, calendar: cal}
-	b := &calendar.Busy{Window: calendar.Interval{Start: cellAt(-96), End: cellAt(96)}}
-	for range rng.IntN(5) {
-		from, n := rng.IntN(cells), 1+rng.IntN(5)
-		for cell := from; cell < min(from+n, cells); cell++ {
-			e.bits |= 1 << cell
-		}
-	}
-	for cell := range cells {
-		if e.bits&(1<<cell) != 0 {
-			b.Foreign = append(b.Foreign, calendar.Interval{Start: cellAt(cell), End: cellAt(cell + 1)})
-		}
-	}
-	b.Foreign = calendar.Union(b.Foreign)
-	id := linearCalendars[cal]
-	call := h.clock.Add(1)
-	for err := errors.New("not yet"); err != nil; {
-		err = h.store.Update(context.Background(), func(tx *store.Tx) error {
-			tx.PutSnapshot(id, b, store.Mirror{Window: b.Window, ReadAt: h.now})
-			return nil
-		})
-	}
-	h.store.MarkChecked(id, h.now)
-	h.add(call, e)
-}
-
-// book confirms one of the two wishes of a token. Twins of the request may be under way.
-func (h *history) book(client int, rng *rand.Rand) {
-	token, variant := rng.IntN(tokens), rng.IntN(4)/3
-	e := event{client: client, token: token, variant: variant, wish: h.wishes[token][variant]}
-	call := h.clock.Add(1)
-	done, err := h.Confirm(context.Background(), desk.Confirm{
-		Token: h.tokens[token], Request: fmt.Sprint("variant ", variant), Choice: e.wish.choice(), Start: cellAt(e.wish.cell),
-		Answer: func(b *booking.Booking) []byte {
-			e.tries = append(e.tries, try{b.ID, resourceIndex(b.Placements[0].Resource), h.clock.Add(1)})
-			return []byte("answer of " + b.ID)
-		},
-	})
-	var gone *desk.LostError
-	var refused *desk.TokenError
-	switch {
-	case err == nil:
-		e.kind, e.booking = booked, done.Booking
-		if !slices.ContainsFunc(e.tries, func(t try) bool { return t.booking == done.Booking }) {
-			e.kind = repeated
-		}
-		if string(done.Answer) != "answer of "+done.Booking || e.kind == repeated && !done.Repeated {
-			h.t.Errorf("booking %s: answer %q, repeated %t", done.Booking, done.Answer, done.Repeated)
-		}
-	case errors.As(err, &gone):
-		e.kind, e.reason = lost, gone.Reason
-	case errors.As(err, &refused):
-		e.kind, e.booking = spent, refused.Booking
-	default:
-		e.kind, e.unsure = failed, errors.Is(err, desk.ErrUncertain)
-	}
-	h.add(call, e)
-}
-
-func resourceIndex(id string) int {
-	for i, r := range linearResources {
-		if r.id == id {
-			return i
-		}
-	}
-	return len(linearResources) // an index that fails the test
-}
-
 // reopen restarts the daemon. It records what is on disk then.
 func (h *history) reopen() {
 	h.clinic.reopen()
@@ -322,18 +254,9 @@ func (h *history) reopen() {
 	h.add(call, e)
 }
 
+// readWorld reads what each token has, and checks that the claims are just that.
 func (h *history) readWorld(r *store.Reader, e *event) error {
-	for i, res := range linearResources {
-		claims, err := r.Claims(res.id)
-		if err != nil {
-			return err
-		}
-		for _, c := range claims {
-			for cell := cellOf(c.Start); cell < cellOf(c.End); cell++ {
-				e.world.claims[i][cell]++
-			}
-		}
-	}
+	e.world.minutes = h.minutes
 	for i, cal := range linearCalendars {
 		busy, err := r.Busy(cal)
 		if err != nil {
@@ -345,16 +268,64 @@ func (h *history) readWorld(r *store.Reader, e *event) error {
 			}
 		}
 	}
+	var want []string
 	for i, token := range h.tokens {
 		v, err := r.Visit(store.VisitKey(token))
 		if err != nil {
 			return err
 		}
-		if v != nil && v.Outcome != nil {
-			e.outcomes[i] = v.Outcome.Booking
+		if v != nil && v.Hold != nil && v.Hold.Until.After(h.now) {
+			p := placeAt(resourceIndex(v.Hold.Resources[0]), serviceIndex(v.Hold.Service), cellOf(v.Hold.Start))
+			e.world.put(i, place{}, heldPlace{p, uint8(v.Hold.Until.Sub(monday) / time.Minute)})
+			want = append(want, p.String()+store.VisitKey(token))
+		}
+		if v == nil || v.Outcome == nil {
+			continue
+		}
+		e.outcomes[i] = v.Outcome.Booking
+		b, err := r.Booking(v.Outcome.Booking)
+		if err != nil || b == nil {
+			return errors.Join(err, errors.New("a token has a booking that is not there"))
+		}
+		if b.Status == booking.Confirmed {
+			p := placeAt(resourceIndex(b.Resource), serviceIndex(b.Service), cellOf(b.Start))
+			e.world.put(i, p, heldPlace{})
+			want = append(want, p.String()+b.ID)
 		}
 	}
+	return h.compareClaims(r, want)
+}
+
+func (h *history) compareClaims(r *store.Reader, want []string) error {
+	var got []string
+	for i, res := range linearResources {
+		claims, err := r.Claims(res.id)
+		if err != nil {
+			return err
+		}
+		for _, c := range claims {
+			if !c.Takes(h.now.Unix()) {
+				continue
+			}
+			service := int(c.End-c.Start)/quarter - linearServices[0].length
+			got = append(got, placeAt(i, service, cellOf(c.Start)).String()+c.Hold+c.Booking)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		h.t.Errorf("claims %v, and bookings and holds %v", got, want)
+	}
 	return nil
+}
+
+func serviceIndex(id string) int {
+	for i, s := range linearServices {
+		if s.id == id {
+			return i
+		}
+	}
+	return len(linearServices) // an index that fails the test
 }
 
 // check looks for an order that explains the history.

@@ -17,12 +17,12 @@ type reader interface {
 	Claims(resource string) ([]booking.Claim, error)
 }
 
-// facts reads what decides about a resource. A calendar that was never read, or whose mirror is too old, is nil there.
-func (d *Desk) facts(r reader, res *booking.Resource, asker booking.Asker) (booking.Facts, error) {
-	f := booking.Facts{Now: d.cfg.Now().Unix(), Asker: asker}
+// facts reads what decides about a resource. A calendar that was never read, or that is not known well enough, is nil there.
+func (d *Desk) facts(r reader, res *booking.Resource, q question) (booking.Facts, error) {
+	f := booking.Facts{Now: d.cfg.Now().Unix(), Asker: q.asker}
 	for _, cal := range res.Blocks {
 		var busy *calendar.Busy
-		if d.Fresh(cal) {
+		if q.known(cal) {
 			var err error
 			if busy, err = r.Busy(cal); err != nil {
 				return f, fmt.Errorf("read the mirror of %s: %w", cal, err)
@@ -44,21 +44,12 @@ func (d *Desk) facts(r reader, res *booking.Resource, asker booking.Asker) (book
 	return f, nil
 }
 
-// Fresh reports whether the provider confirmed the mirror recently enough to answer from it. A confirmation in the future
-// means that the clock was set back; then nothing is known.
-func (d *Desk) Fresh(cal calendar.ID) bool {
-	at, now := d.cfg.Store.Checked(cal), d.cfg.Now()
-	// Sub follows the monotonic clock, which an operator cannot set but which stands still while the machine sleeps; the
-	// wall clock runs on. The older of the two ages counts.
-	age, wall := now.Sub(at), now.Round(0).Sub(at.Round(0))
-	return !at.IsZero() && min(age, wall) >= 0 && max(age, wall) <= d.cfg.ServeWithin
-}
-
 // view is what a choice allows, from one snapshot: the team of each resource that can be chosen.
 type view struct {
 	desk  *Desk
 	teams []candidate
 	known map[string]*booking.State // of resources that could fill a need of several teams
+	asked question
 }
 
 // candidate is a resource that can be chosen.
@@ -74,19 +65,18 @@ func (d *Desk) view(r reader, c Choice, asker booking.Asker) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{desk: d, known: map[string]*booking.State{}}
-	bounds := d.bounds()
+	v := &view{desk: d, known: map[string]*booking.State{}, asked: d.asked(asker)}
 	for _, res := range d.candidates(c) {
-		f, err := d.facts(r, res, asker)
+		f, err := d.facts(r, res, v.asked)
 		if err != nil {
 			return nil, err
 		}
-		needs, err := v.needs(r, svc, bounds, asker)
+		needs, err := v.needs(r, svc)
 		if err != nil {
 			return nil, err
 		}
 		v.teams = append(v.teams, candidate{
-			Team: booking.NewTeam(booking.NewState(res, svc, bounds, f), needs...), res: res, facts: f,
+			Team: booking.NewTeam(booking.NewState(res, svc, v.asked.bounds, f), needs...), res: res, facts: f,
 			zoned: res.Zone.String() == d.cfg.Zone.String(),
 		})
 	}
@@ -94,7 +84,7 @@ func (d *Desk) view(r reader, c Choice, asker booking.Asker) (*view, error) {
 }
 
 // needs returns the states of what could fill each need of the service.
-func (v *view) needs(r reader, svc *booking.Service, b booking.Bounds, asker booking.Asker) ([][]*booking.State, error) {
+func (v *view) needs(r reader, svc *booking.Service) ([][]*booking.State, error) {
 	var out [][]*booking.State
 	for _, need := range svc.Needs {
 		var options []*booking.State
@@ -104,11 +94,11 @@ func (v *view) needs(r reader, svc *booking.Service, b booking.Bounds, asker boo
 				continue // the config says which exist; a need that nobody can fill fills no slot
 			}
 			if v.known[id] == nil {
-				f, err := v.desk.facts(r, res, asker)
+				f, err := v.desk.facts(r, res, v.asked)
 				if err != nil {
 					return nil, err
 				}
-				v.known[id] = booking.NewState(res, svc, b, f)
+				v.known[id] = booking.NewState(res, svc, v.asked.bounds, f)
 			}
 			options = append(options, v.known[id])
 		}

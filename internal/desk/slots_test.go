@@ -133,10 +133,10 @@ func TestViewsAgree(t *testing.T) {
 		if len(all) == 0 {
 			t.Fatalf("%+v: no slot at all: the test shows nothing", choice)
 		}
-		if got, err := c.Days(t.Context(), choice); err != nil || !slices.Equal(got, days) {
+		if got, err := c.Days(t.Context(), "", choice); err != nil || !slices.Equal(got, days) {
 			t.Errorf("%+v: Days %v, %v, want %v", choice, got, err, days)
 		}
-		if got, err := c.Alternatives(t.Context(), choice, at(3, 12, 0), 10_000); err != nil || !slices.Equal(got, all) {
+		if got, err := c.Alternatives(t.Context(), "", choice, at(3, 12, 0), 10_000); err != nil || !slices.Equal(got, all) {
 			t.Errorf("%+v: Alternatives has %d, %v, Slots have %d", choice, len(got), err, len(all))
 		}
 	}
@@ -320,7 +320,7 @@ func TestAlternatives(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := c.Alternatives(t.Context(), adams, tt.near, tt.n)
+			got, err := c.Alternatives(t.Context(), "", adams, tt.near, tt.n)
 			if err != nil || len(got) != len(tt.want) || !slices.Equal(got, tt.want) {
 				t.Errorf("%v, %v, want %v", got, err, tt.want)
 			}
@@ -337,7 +337,7 @@ func TestAlternativesOverMidnight(t *testing.T) {
 	}
 	c := open(t, allDay)
 	c.read("g/adams", minutes(at(2, 22, 0), 120))
-	got, err := c.Alternatives(t.Context(), adams, at(2, 23, 30), 2)
+	got, err := c.Alternatives(t.Context(), "", adams, at(2, 23, 30), 2)
 	if want := []int64{at(3, 0, 0), at(3, 0, 15)}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}

@@ -115,7 +115,7 @@ func BenchmarkDays(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := d.Days(b.Context(), Choice{"general", "visit", resource}); err != nil {
+				if _, err := d.Days(b.Context(), "", Choice{"general", "visit", resource}); err != nil {
 					b.Fatal(err)
 				}
 			}

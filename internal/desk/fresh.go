@@ -1,0 +1,134 @@
+package desk
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"slotd/internal/booking"
+	"slotd/internal/calendar"
+	"slotd/store"
+)
+
+// Live asks providers about single times. Its methods may be called concurrently.
+type Live interface {
+	// Verify reads a span of a calendar at the provider, within a second, unless that was done since the given time. What it
+	// finds is in the mirror then. An error means that nothing new is known.
+	Verify(ctx context.Context, cal calendar.ID, span calendar.Interval, since time.Time) error
+	// Verified returns when the newest such read began that covers the span; zero when there was none lately.
+	Verified(cal calendar.ID, span calendar.Interval) time.Time
+	// Nudge asks for a look at the calendar in the background.
+	Nudge(cal calendar.ID)
+}
+
+// Fresh reports whether the provider confirmed the mirror recently enough to answer from it. Nothing is known while a store
+// that was restored from a copy has not been compared with the calendars.
+func (d *Desk) Fresh(cal calendar.ID) bool {
+	return d.cfg.Store.Restoring() == nil && d.within(d.cfg.Store.Checked(cal), d.cfg.ServeWithin)
+}
+
+// within reports whether an instant is at most so long ago. One in the future means that the clock was set back; then nothing
+// is known.
+func (d *Desk) within(at time.Time, most time.Duration) bool {
+	now := d.cfg.Now()
+	// Sub follows the monotonic clock, which an operator cannot set but which stands still while the machine sleeps; the
+	// wall clock runs on. The older of the two ages counts.
+	age, wall := now.Sub(at), now.Round(0).Sub(at.Round(0))
+	return !at.IsZero() && min(age, wall) >= 0 && max(age, wall) <= most
+}
+
+// sure reports whether a calendar is known well enough to book a span: its mirror is young, or its provider was asked about
+// just that span.
+func (d *Desk) sure(cal calendar.ID, span calendar.Interval) bool {
+	switch {
+	case !d.Fresh(cal):
+		return false
+	case d.cfg.VerifyWithin == 0, d.cfg.AcceptUnverified, d.within(d.cfg.Store.Checked(cal), d.cfg.VerifyWithin):
+		return true
+	}
+	return d.within(d.cfg.Live.Verified(cal, span), d.cfg.VerifyWithin)
+}
+
+// verify asks the providers of all calendars that decide about an appointment and that were not confirmed lately, all at
+// once. It is the one thing that a customer waits for; whether the answers are enough, the transaction decides.
+func (d *Desk) verify(ctx context.Context, token string, svc *booking.Service, res *booking.Resource, start int64) error {
+	if d.cfg.VerifyWithin == 0 {
+		return nil
+	}
+	old := slices.DeleteFunc(d.deciding(svc, res), func(cal calendar.ID) bool {
+		return !d.Fresh(cal) || d.within(d.cfg.Store.Checked(cal), d.cfg.VerifyWithin)
+	})
+	if len(old) == 0 {
+		return nil
+	}
+	if visit, err := d.visit(ctx, token); err != nil || visit != nil && visit.Outcome != nil {
+		return err // what is booked already needs no look
+	}
+	span := booking.NewClaim(svc, start, "").Interval
+	since := d.cfg.Now().Add(-d.cfg.VerifyWithin)
+	var wg sync.WaitGroup
+	for _, cal := range old {
+		wg.Go(func() {
+			// A failure is counted and logged where it happens; sure says that nothing is known.
+			_ = d.cfg.Live.Verify(ctx, cal, span, since)
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+// refresh has the calendars looked at in the background that a coming confirm would have to ask about.
+func (d *Desk) refresh(svc *booking.Service, res *booking.Resource) {
+	if d.cfg.VerifyWithin == 0 {
+		return
+	}
+	for _, cal := range d.deciding(svc, res) {
+		if !d.within(d.cfg.Store.Checked(cal), d.cfg.VerifyWithin/2) {
+			d.cfg.Live.Nudge(cal)
+		}
+	}
+}
+
+// deciding returns the calendars that decide about an appointment, each once.
+func (d *Desk) deciding(svc *booking.Service, res *booking.Resource) []calendar.ID {
+	cals := slices.Clone(res.Blocks)
+	for _, need := range svc.Needs {
+		for _, id := range need {
+			if r := d.resources[id]; r != nil {
+				cals = append(cals, r.Blocks...)
+			}
+		}
+	}
+	slices.Sort(cals)
+	return slices.Compact(cals)
+}
+
+// question is what a team is asked with.
+type question struct {
+	asker  booking.Asker
+	bounds booking.Bounds
+	known  func(calendar.ID) bool // which calendars are known well enough
+}
+
+// asked is the question of a list.
+func (d *Desk) asked(asker booking.Asker) question {
+	return question{asker: asker, bounds: d.bounds(), known: d.Fresh}
+}
+
+// confirming is the question of a visit that wants to book. Time that it holds does not become too soon while its customer
+// fills in the form.
+func (d *Desk) confirming(key string, v *store.Visit, svc *booking.Service, start int64) question {
+	q := d.asked(booking.Asker{Visit: key})
+	span := booking.NewClaim(svc, start, "").Interval
+	q.known = func(cal calendar.ID) bool { return d.sure(cal, span) }
+	if d.holds(v, svc, start) {
+		q.bounds.Earliest = min(q.bounds.Earliest, d.cfg.Now().Unix()+1)
+	}
+	return q
+}
+
+// holds reports whether a visit holds the slot now.
+func (d *Desk) holds(v *store.Visit, svc *booking.Service, start int64) bool {
+	return v != nil && v.Hold != nil && v.Hold.Start == start && v.Hold.Service == svc.ID && v.Hold.Until.After(d.cfg.Now())
+}
