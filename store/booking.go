@@ -90,8 +90,8 @@ func (t *Tx) renameOwn(was, b *booking.Booking, i int) {
 // PutBooking writes a booking of which only what is known of its events has changed, and the notices of what is new in its
 // history. See ChangeBooking for all else.
 func (t *Tx) PutBooking(b *booking.Booking) {
-	for _, c := range b.History[b.Stored:] {
-		t.notify(b, c)
+	for entry := b.Stored; entry < len(b.History); entry++ {
+		t.notify(b, entry)
 	}
 	b.Stored = len(b.History)
 	t.put(keyBooking(b.ID), toBookingRecord(b))

@@ -61,6 +61,7 @@ func CheckReadable(ctx context.Context, db kv.DB) (Summary, error) {
 // records returns an empty record for each kind that is JSON.
 var records = map[string]func() interface{ version() int }{
 	keyMeta:       func() interface{ version() int } { return &metaRecord{} },
+	keyRestore:    func() interface{ version() int } { return &restoreRecord{} },
 	prefixMirror:  func() interface{ version() int } { return &mirrorRecord{} },
 	prefixChecked: func() interface{ version() int } { return &checkedRecord{} },
 	prefixBooking: func() interface{ version() int } { return &bookingRecord{} },
@@ -68,6 +69,7 @@ var records = map[string]func() interface{ version() int }{
 	prefixVisit:   func() interface{ version() int } { return &visitRecord{} },
 	prefixOutbox:  func() interface{ version() int } { return &markRecord{} },
 	prefixHolders: func() interface{ version() int } { return &holdersRecord{} },
+	prefixNotice:  func() interface{ version() int } { return &noticeRecord{} },
 	prefixOwn:     func() interface{ version() int } { return &ownRecord{} },
 }
 

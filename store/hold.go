@@ -76,15 +76,20 @@ func (g getter) Holding(customer, visit string, now time.Time) (int, error) {
 	return n, nil
 }
 
-// PutHolding counts the visit's hold for the customer until the given time, and forgets those that are over.
+// PutHolding counts the visit's hold for the customer until the given time, and forgets those that are over: also the visit's
+// own when until is now.
 func (t *Tx) PutHolding(customer, visit string, until, now time.Time) error {
 	var r holdersRecord
 	if _, err := t.record(customer, &r); err != nil {
 		return err
 	}
-	next := holdersRecord{V: recordVersion, Until: map[string]int64{visit: until.Unix()}}
+	if r.Until == nil {
+		r.Until = map[string]int64{}
+	}
+	r.Until[visit] = until.Unix()
+	next := holdersRecord{V: recordVersion, Until: map[string]int64{}}
 	for key, u := range r.Until {
-		if key != visit && u > now.Unix() {
+		if u > now.Unix() {
 			next.Until[key] = u
 		}
 	}

@@ -12,6 +12,7 @@ import (
 // The keys. Parts that may hold a slash are path-escaped.
 //
 //	meta                               the store itself                       JSON
+//	restore                            that it is a copy put in place         JSON
 //	busy/<calendar>                    busy time of the window                packed, see packed.go
 //	mirror/<calendar>                  cursor, window and time of the read    JSON
 //	checked/<calendar>                 freshness                              JSON
@@ -25,9 +26,12 @@ import (
 //	own/<calendar>/<identity>          our event in a calendar: index         JSON
 //	day/<date>/<resource>/<booking>    bookings by day (UTC date): index      empty
 //	due/<unix>/<kind>/<id>             what must be done when: index          empty
+//	notice/<time>-<n>-<booking>        what another system is to be told      JSON
+//	channel/<calendar>                 push channels of a calendar            JSON
 //	token/<account>                    OAuth token, as package account wrote it
 const (
 	keyMeta       = "meta"
+	keyRestore    = "restore"
 	prefixBusy    = "busy/"
 	prefixMirror  = "mirror/"
 	prefixChecked = "checked/"
@@ -41,6 +45,8 @@ const (
 	prefixOwn     = "own/"
 	prefixDay     = "day/"
 	prefixDue     = "due/"
+	prefixNotice  = "notice/"
+	prefixChannel = "channel/"
 	prefixToken   = "token/"
 )
 
@@ -52,6 +58,8 @@ func keyBooking(id string) string      { return prefixBooking + id }
 func keyPerson(booking string) string  { return prefixPerson + booking }
 func keyRef(reference string) string   { return prefixRef + reference }
 func keyVisit(visit string) string     { return prefixVisit + visit }
+func keyNotice(id string) string       { return prefixNotice + id }
+func keyChannel(c calendar.ID) string  { return prefixChannel + url.PathEscape(string(c)) }
 func keyToken(account string) string   { return prefixToken + account }
 func keyOutbox(m OutboxID) string {
 	return fmt.Sprintf("%s%s/%d", prefixOutbox, m.Booking, m.Placement)

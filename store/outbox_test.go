@@ -10,8 +10,9 @@ import (
 
 func TestMarkLifecycle(t *testing.T) {
 	s := newStore(t)
-	update(t, s, func(tx *Tx) { tx.InsertBooking(newBooking("b1"), booking.Person{}, created) })
-	id := OutboxID{"b1", 1}
+	insertNew(t, s, newBooking("b1"), booking.Person{})
+	update(t, s, func(tx *Tx) { tx.PutMark(nil, Mark{OutboxID: OutboxID{"b1", 1}, Since: created, Next: created}) })
+	id := OutboxID{"b1", 0}
 	mark := func() Mark {
 		t.Helper()
 		var m Mark
@@ -30,7 +31,7 @@ func TestMarkLifecycle(t *testing.T) {
 	same(t, "new mark", Mark{OutboxID: id, Since: created, Next: created}, first)
 
 	second := first
-	second.Attempts, second.Unclear, second.LastError = 1, true, "unclear"
+	second.Attempts, second.Unclear, second.Looked, second.LastError = 1, true, true, "unclear"
 	second.Next = created.Add(90*time.Second + 500*time.Millisecond)
 	update(t, s, func(tx *Tx) { tx.PutMark(&first, second) })
 	same(t, "after an attempt", second, mark())
@@ -49,7 +50,7 @@ func TestMarkLifecycle(t *testing.T) {
 			t.Error("the mark is still there")
 		}
 		due, err1 := r.DueMarks(10)
-		same(t, "due", []Due{{OutboxID: OutboxID{"b1", 0}, At: time.Unix(created.Unix(), 0)}}, due)
+		same(t, "due", []Due{{OutboxID: OutboxID{"b1", 1}, At: time.Unix(created.Unix(), 0)}}, due)
 		return errors.Join(err, err1)
 	})
 	verify(t, s)

@@ -128,6 +128,7 @@ func unpackClaims(data []byte) ([]booking.Claim, error) {
 		switch kind {
 		case packedHold:
 			c.Hold, c.Until = owner, u.varint()
+			u.bad = u.bad || owner == "" // it would be nobody's
 		case packedBooking, packedLeft:
 			c.Booking, c.Left = owner, kind == packedLeft
 		default:

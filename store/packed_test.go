@@ -42,10 +42,15 @@ func TestPackedBusy(t *testing.T) {
 func TestPackedClaims(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		claims := rapid.SliceOf(rapid.Custom(func(t *rapid.T) booking.Claim {
-			return booking.Claim{
+			c := booking.Claim{
 				Interval: drawInterval(t), Before: rapid.Int64().Draw(t, "before"), After: rapid.Int64().Draw(t, "after"),
-				Booking: rapid.String().Draw(t, "booking"),
 			}
+			if rapid.Bool().Draw(t, "held") {
+				c.Hold, c.Until = rapid.StringN(1, -1, -1).Draw(t, "hold"), rapid.Int64().Draw(t, "until")
+			} else {
+				c.Booking, c.Left = rapid.String().Draw(t, "booking"), rapid.Bool().Draw(t, "left")
+			}
+			return c
 		})).Draw(t, "claims")
 		got, err := unpackClaims(packClaims(claims))
 		if err != nil {
@@ -55,6 +60,29 @@ func TestPackedClaims(t *testing.T) {
 			t.Fatalf("want −, got +:\n%s", diff)
 		}
 	})
+}
+
+// TestClaimsOfTheFirstForm: what a slotd without holds has written is read.
+func TestClaimsOfTheFirstForm(t *testing.T) {
+	// Two claims: 1000 to 1600 with buffers of 300 and 60 of b1, and 1700 to 2000 of b2.
+	old := []byte{1, 2, 0xd0, 0x0f, 0xd8, 0x04, 0xac, 0x02, 60, 2, 'b', '1', 0xf8, 0x0a, 0xac, 0x02, 0, 0, 2, 'b', '2'}
+	want := []booking.Claim{
+		{Interval: calendar.Interval{Start: 1000, End: 1600}, Before: 300, After: 60, Booking: "b1"},
+		{Interval: calendar.Interval{Start: 1700, End: 2000}, Booking: "b2"},
+	}
+	got, err := unpackClaims(old)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v; want −, got +:\n%s", err, diff)
+	}
+	for n := range old {
+		if _, err := unpackClaims(old[:n]); !errors.Is(err, errCorrupt) {
+			t.Errorf("cut to %d of %d bytes: %v", n, len(old), err)
+		}
+	}
+	got, err = unpackClaims(packClaims(got)) // from the next change on in the new form
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v; want −, got +:\n%s", err, diff)
+	}
 }
 
 func TestPackedIsSmall(t *testing.T) {
@@ -79,6 +107,8 @@ func damaged() [][]byte {
 		append([]byte{packedVersion, 0, 0, 0}, huge...),
 		append([]byte{packedVersion, 0, 0, 0, 1, 0, 0}, huge...),
 		append([]byte{packedVersion, 1, 0, 0, 0, 0}, huge...),
+		{claimsVersion}, {claimsVersion, 1}, {claimsVersion, 1, 0, 2}, {claimsVersion, 1, packedHold, 2, 2, 0, 0, 1, 'v'},
+		{claimsVersion, 1, packedHold, 2, 2, 0, 0, 0, 7}, {claimsVersion, 1, 3, 2, 2, 0, 0, 1, 'b'}, append([]byte{claimsVersion, 1, packedBooking, 0, 0, 0, 0}, huge...),
 		append([]byte{packedVersion}, []byte(strings.Repeat("\xff", 64))...),
 		append(packBusy(&calendar.Busy{}), 0), append(packClaims(nil), 0), // more than the document
 	}
@@ -86,7 +116,7 @@ func damaged() [][]byte {
 
 func TestUnpackDamaged(t *testing.T) {
 	for _, data := range damaged() {
-		if _, err := unpackBusy(data); !errors.Is(err, errCorrupt) {
+		if _, err := unpackBusy(data); !errors.Is(err, errCorrupt) && (data[0] != claimsVersion || !errors.Is(err, ErrNewer)) {
 			t.Errorf("busy %x: %v", data, err)
 		}
 		if _, err := unpackClaims(data); !errors.Is(err, errCorrupt) {
@@ -131,7 +161,11 @@ func FuzzUnpackBusy(f *testing.F) {
 }
 
 func FuzzUnpackClaims(f *testing.F) {
+	f.Add([]byte{1, 1, 0xd0, 0x0f, 0xd8, 0x04, 0, 0, 2, 'b', '1'}) // of the first form
+	f.Add([]byte{2, 1, 3, 2, 2, 0, 0, 1, 'x'})                     // a kind that does not exist
 	f.Add(packClaims([]booking.Claim{
+		{Interval: calendar.Interval{Start: 5, End: 6}, Hold: "visit", Until: 1 << 40},
+		{Interval: calendar.Interval{Start: 5, End: 6}, Booking: "b1", Left: true},
 		{Interval: calendar.Interval{Start: 1, End: 1000}, Before: 5, After: 6, Booking: "b1"},
 		{Interval: calendar.Interval{Start: 7, End: 9}, Booking: "b2"},
 	}))

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"slotd/internal/calendar"
@@ -42,6 +43,10 @@ var (
 type Store struct {
 	db kv.DB
 	id string
+
+	notices atomic.Pointer[notices] // nil: none are written
+
+	restore atomic.Pointer[Restore] // nil: not restoring
 
 	mu      sync.Mutex // guards the freshness below; never held across a transaction
 	checked map[calendar.ID]freshness
@@ -67,8 +72,8 @@ func Create(ctx context.Context, db kv.DB, now time.Time) error {
 	})
 }
 
-// Open reads the store's own record and the freshness of its calendars from db. The caller closes db after the store's
-// last use. Errors: [ErrNotInitialized], [ErrNewer].
+// Open reads the store's own record, whether it was restored, and the freshness of its calendars from db. The caller closes
+// db after the store's last use. Errors: [ErrNotInitialized], [ErrNewer].
 func Open(ctx context.Context, db kv.DB) (*Store, error) {
 	s := &Store{db: db, checked: map[calendar.ID]freshness{}}
 	err := db.View(ctx, func(r kv.Reader) error {
@@ -84,7 +89,7 @@ func Open(ctx context.Context, db kv.DB) (*Store, error) {
 			return err
 		}
 		s.id = m.ID
-		return s.loadChecked(r)
+		return errors.Join(s.loadChecked(r), s.loadRestore(r))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
@@ -106,14 +111,20 @@ func (s *Store) View(ctx context.Context, fn func(*Reader) error) error {
 // Update runs fn and commits what it wrote, atomically and durably. fn may run more than once: it assigns results, never
 // appends, and does no I/O. See [kv.DB] for the errors.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.Update(ctx, func(tx kv.Tx) error {
-		t := &Tx{getter: getter{tx.Get}, tx: tx}
+	wanted, noticed := s.notices.Load(), false
+	err := s.db.Update(ctx, func(tx kv.Tx) error {
+		t := &Tx{getter: getter{tx.Get}, tx: tx, notices: wanted}
 		if err := fn(t); err != nil {
 			return err
 		}
 		t.flushClaims()
+		noticed = t.noticed
 		return t.err
 	})
+	if err == nil && noticed {
+		wanted.wake()
+	}
+	return err
 }
 
 // Reader is one snapshot of the store, valid until the function it was given to returns.
@@ -127,7 +138,10 @@ type Tx struct {
 	getter
 	tx     kv.Tx
 	claims claimsCache
-	err    error // the first record that could not be encoded; it fails the Update
+	// notices are those that are wanted, nil for none, and noticed says that this run wrote one.
+	notices *notices
+	noticed bool
+	err     error // the first record that could not be encoded; it fails the Update
 }
 
 func (t *Tx) put(key string, record any) {

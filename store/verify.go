@@ -115,6 +115,8 @@ type verifier struct {
 	reported   map[string]bool   // keys with a finding: what misses them need not say so again
 
 	claimsOn map[string][]booking.Claim // nil: the document cannot be read
+	holds    map[seat]booking.Claim     // of holds that have not ended
+	visits   map[string]*holdRecord     // key → what the visit holds, of holds that have not ended
 	marks    map[OutboxID]*Mark         // nil: the mark cannot be read
 	due      map[string]OutboxID        // key → whose
 	busy     map[calendar.ID]*calendar.Interval
@@ -129,13 +131,31 @@ type verified struct {
 	placements       []verifiedPlacement
 }
 
-type verifiedPlacement struct{ claim, own, day, mark, twin bool }
+// byPerson reports whether the booking is where it is because a person put its event there, or because that is where its
+// event was found after a restore: nobody asked whether there is room.
+func (e *verified) byPerson() bool {
+	if e == nil || e.Booking == nil {
+		return false
+	}
+	for _, c := range slices.Backward(e.History) {
+		switch c.What {
+		case booking.WasMoved, booking.WasCreated:
+			return c.By == booking.ByCalendar
+		case booking.WasRecovered:
+			return true
+		}
+	}
+	return false
+}
+
+type verifiedPlacement struct{ claim, left, own, day, mark, twin bool }
 
 func newVerifier(o VerifyOptions) *verifier {
 	return &verifier{
 		now: o.Now.Unix(), resources: o.Resources, report: Report{Records: map[string]int{}, Findings: []Finding{}},
 		bookings: map[string]*verified{}, identities: map[string]string{}, unknown: map[string]int{},
 		reported: map[string]bool{}, claimsOn: map[string][]booking.Claim{}, marks: map[OutboxID]*Mark{},
+		holds: map[seat]booking.Claim{}, visits: map[string]*holdRecord{},
 		due: map[string]OutboxID{}, busy: map[calendar.ID]*calendar.Interval{},
 		mirrors: map[calendar.ID]*calendar.Interval{},
 	}
@@ -154,13 +174,13 @@ func (v *verifier) record(item kv.Item) {
 	var err error
 	switch prefix {
 	case prefixBooking: // loadBooking has seen it
-	case keyMeta, prefixToken:
+	case keyMeta, keyRestore, prefixToken, prefixHolders:
 		err = checkRecord(item)
 	case prefixBusy:
 		err = v.busyDocument(rest, item.Value)
 	case prefixMirror:
 		err = v.mirror(rest, item.Value)
-	case prefixChecked:
+	case prefixChecked, prefixChannel:
 		if _, err = calendarKey(rest); err == nil {
 			err = checkRecord(item)
 		}
@@ -171,7 +191,7 @@ func (v *verifier) record(item kv.Item) {
 	case prefixRef:
 		err = v.reference(rest, item.Value)
 	case prefixVisit:
-		err = v.visit(item.Value)
+		err = v.visit(rest, item.Value)
 	case prefixOutbox:
 		err = v.outbox(rest, item.Value)
 	case prefixOwn:
@@ -180,6 +200,8 @@ func (v *verifier) record(item kv.Item) {
 		err = v.day(rest)
 	case prefixDue:
 		err = v.dueKey(item.Key, rest)
+	case prefixNotice:
+		err = checkRecord(item)
 	default:
 		v.unknown[kind]++
 		return
@@ -208,7 +230,7 @@ func (v *verifier) unreadable(kind, rest string, err error) {
 		f.Reference = printable(rest)
 	case prefixClaims, prefixToken:
 		f.Place = printable(rest)
-	case prefixBusy, prefixMirror, prefixChecked, prefixOwn:
+	case prefixBusy, prefixMirror, prefixChecked, prefixOwn, prefixChannel:
 		if c, err := calendarKey(first); err == nil {
 			f.Place = printable(string(c))
 		}
@@ -240,6 +262,7 @@ func (v *verifier) finish() {
 		}
 	}
 	v.compareDue()
+	v.compareHolds()
 	v.compareWindows()
 	v.overlaps()
 	for kind, n := range v.unknown {

@@ -49,6 +49,13 @@ func strange(b *booking.Booking) string {
 		return "it has no version"
 	case len(b.Placements) == 0:
 		return "it has no placement"
+	case !slices.Contains(b.Resources(), b.Resource):
+		return "it has no placement on the resource that was chosen"
+	case b.Status == booking.Confirmed && len(b.Active()) == 0:
+		return "it is confirmed and has left all its resources"
+	}
+	if why := strangeHistory(b); why != "" {
+		return why
 	}
 	known := []booking.PlacementStatus{booking.Pending, booking.Written, booking.Seen, booking.Stuck, booking.Missing}
 	for i, p := range b.Placements {
@@ -64,6 +71,21 @@ func strange(b *booking.Booking) string {
 	return ""
 }
 
+// strangeHistory says what no history can be; "" when all is well. A booking of before there was one has none.
+func strangeHistory(b *booking.Booking) string {
+	for i, c := range b.History {
+		switch {
+		case i == 0 && c.What != booking.WasCreated && c.What != booking.WasRecovered:
+			return "its history does not begin with its creation"
+		case i > 0 && c.Version < b.History[i-1].Version:
+			return "the versions in its history fall"
+		case c.Version > b.Version:
+			return "its history is ahead of it"
+		}
+	}
+	return ""
+}
+
 // complete says what a booking lacks after all records were read.
 func (v *verifier) complete(id string, e *verified) {
 	if !e.person {
@@ -74,9 +96,13 @@ func (v *verifier) complete(id string, e *verified) {
 	}
 	for i, p := range e.Placements {
 		seen := e.placements[i]
-		claims, readable := v.claimsOn[p.Resource]
-		if unreadable := readable && claims == nil; !seen.claim && v.coming(e) && !unreadable {
+		claims, there := v.claimsOn[p.Resource]
+		readable := !there || claims != nil
+		if !seen.claim && v.coming(e) && e.Wanted(i) && readable {
 			v.foundOf(id, kindOf(prefixClaims), p.Resource, "the booking has no claim on its resource")
+		}
+		if !seen.left && !p.Left.Empty() && p.Left.End > v.now && readable {
+			v.foundOf(id, kindOf(prefixClaims), p.Resource, "the time that the booking has left is not in the claims")
 		}
 		if !seen.day {
 			v.foundOf(id, kindOf(prefixDay), p.Resource, "the booking is not in the index by day")
@@ -99,6 +125,9 @@ func (v *verifier) coming(e *verified) bool {
 // window, so that no snapshot will hold the event again.
 func (v *verifier) forgotten(e *verified, p booking.Placement) bool {
 	window, read := v.mirrors[p.Calendar]
+	if !read && v.report.Records[keyRestore] > 0 {
+		return p.Status != booking.Pending && e.End <= v.now // a restore forgets the windows
+	}
 	return read && p.Status != booking.Pending && (window == nil || e.End <= window.Start)
 }
 
@@ -134,10 +163,16 @@ func (v *verifier) reference(reference string, value []byte) error {
 	return nil
 }
 
-func (v *verifier) visit(value []byte) error {
+func (v *verifier) visit(key string, value []byte) error {
 	var r visitRecord
-	if err := decode(value, &r, r.version); err != nil || r.Outcome == nil {
+	if err := decode(value, &r, r.version); err != nil {
 		return err
+	}
+	if r.Hold != nil && r.Hold.Until.Unix() > v.now {
+		v.visits[key] = r.Hold
+	}
+	if r.Outcome == nil {
+		return nil
 	}
 	id := r.Outcome.Booking
 	e := v.bookings[id]

@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"slotd/internal/booking"
@@ -19,19 +18,42 @@ func (v *verifier) claimsDocument(resource string, value []byte) error {
 	if !slices.IsSortedFunc(claims, byStart) {
 		v.found(Finding{Kind: kind, Place: printable(resource), Text: "the claims are not sorted"})
 	}
-	seen := make(map[string]bool, len(claims))
+	seen := map[claimant]bool{}
 	once := make([]booking.Claim, 0, len(claims))
 	for _, c := range claims {
-		if seen[c.Booking] {
-			v.foundOf(c.Booking, kind, resource, "the booking has more than one claim on the resource")
+		who := claimantOf(c)
+		if seen[who] && !c.Left {
+			v.foundOf(c.Booking, kind, resource, "%s has more than one claim on the resource", who.noun())
 			continue
 		}
-		seen[c.Booking] = true
 		once = append(once, c)
-		v.claim(resource, c)
+		switch {
+		case c.Hold != "":
+			if c.Takes(v.now) { // one that has ended may stay until the document changes
+				v.holds[seat{resource, c.Hold}] = c
+			}
+		case c.Left:
+			v.leftClaim(resource, c)
+			continue
+		default:
+			v.claim(resource, c)
+		}
+		seen[who] = true
 	}
 	v.claimsOn[resource] = once
 	return nil
+}
+
+// claimant is who a claim is of.
+type claimant struct{ booking, hold string }
+
+func claimantOf(c booking.Claim) claimant { return claimant{c.Booking, c.Hold} }
+
+func (c claimant) noun() string {
+	if c.hold != "" {
+		return "a hold"
+	}
+	return "the booking"
 }
 
 // claim compares a claim that can still matter with its booking. Older ones may outlive theirs.
@@ -44,102 +66,67 @@ func (v *verifier) claim(resource string, c booking.Claim) {
 	case e == nil:
 		v.foundOf(c.Booking, kind, resource, "a claim of a booking that does not exist")
 		return
-	case e.Booking == nil:
+	case e.Booking == nil, e.Status != booking.Confirmed && e.Status != booking.Cancelled:
 		return
 	case e.Status == booking.Cancelled:
 		v.foundOf(c.Booking, kind, resource, "a claim of a booking that is cancelled")
 		return
-	case !e.on(resource):
+	case !slices.Contains(e.Active(), resource):
 		v.foundOf(c.Booking, kind, resource, "a claim of a booking that is not on the resource")
 		return
 	case c != e.Claim():
 		v.foundOf(c.Booking, kind, resource, "the claim and its booking differ in their time or buffers")
 	}
 	for i, p := range e.Placements {
-		if p.Resource == resource {
+		if p.Resource == resource && e.Wanted(i) {
 			e.placements[i].claim = true
 		}
 	}
 }
 
-// overlaps looks for time that was sold too often.
-func (v *verifier) overlaps() {
-	if v.resources == nil {
-		v.report.NotChecked = append(v.report.NotChecked,
-			"overlaps of claims: without a config it is not known how many a resource takes, nor who shares a calendar")
+// leftClaim compares a claim on time that its booking has left with the booking.
+func (v *verifier) leftClaim(resource string, c booking.Claim) {
+	e, kind := v.bookings[c.Booking], kindOf(prefixClaims)
+	switch {
+	case e == nil && c.End > v.now:
+		v.foundOf(c.Booking, kind, resource, "a claim of a booking that does not exist")
+		return
+	case e == nil || e.Booking == nil:
+		return
+	case c.End > v.now && !slices.Contains(e.Claims(resource), c):
+		v.foundOf(c.Booking, kind, resource, "the claims say that the booking has left a time, and it has not")
 		return
 	}
-	known := map[string]bool{}
-	for i := range v.resources {
-		a := &v.resources[i]
-		known[a.ID] = true
-		v.crowded(a)
-		for j := range i {
-			if b := &v.resources[j]; blocksOther(a, b) || blocksOther(b, a) {
-				v.shared(b.ID, a.ID)
+	for i, p := range e.Placements {
+		if p.Resource == resource && p.Left == c.Interval {
+			e.placements[i].left = true
+		}
+	}
+}
+
+// seat is a resource and the visit that holds time on it.
+type seat struct{ resource, visit string }
+
+// compareHolds finds claims that no visit holds, and visits that hold what they did not claim. Neither names the visit:
+// its key is made of the flow token.
+func (v *verifier) compareHolds() {
+	claims := kindOf(prefixClaims)
+	for at, c := range v.holds {
+		h := v.visits[at.visit]
+		if h == nil || h.Start != c.Start || h.Until.Unix() != c.Until || !slices.Contains(h.Resources, at.resource) {
+			v.found(Finding{Kind: claims, Place: printable(at.resource), Text: "time is held that no flow token holds"})
+		}
+	}
+	for visit, h := range v.visits {
+		if len(h.Resources) == 0 {
+			v.found(Finding{Kind: kindOf(prefixVisit), Text: "a flow token holds time on no resource"})
+		}
+		for _, resource := range h.Resources {
+			list, there := v.claimsOn[resource]
+			if _, claimed := v.holds[seat{resource, visit}]; !claimed && (!there || list != nil) {
+				text := "a flow token holds time that is not in the claims"
+				v.found(Finding{Kind: claims, Place: printable(resource), Text: text})
 			}
 		}
-	}
-	for resource, claims := range v.claimsOn {
-		if !known[resource] && len(claims) > 0 {
-			v.report.NotChecked = append(v.report.NotChecked, fmt.Sprintf(
-				"overlaps of the claims on %s: the config has no such resource", printable(resource)))
-		}
-	}
-}
-
-// blocksOther reports whether an event of one resource blocks the other. The desk has this rule too; the check of its work
-// does not borrow it.
-func blocksOther(of, other *booking.Resource) bool { return slices.Contains(other.Blocks, of.BookInto) }
-
-// claimOn is a claim and the resource that it is on.
-type claimOn struct {
-	booking.Claim
-	resource string
-}
-
-// timeline returns the claims on resources in the order in which their buffers begin.
-func (v *verifier) timeline(resources ...string) []claimOn {
-	var all []claimOn
-	for _, resource := range resources {
-		for _, c := range v.claimsOn[resource] {
-			if !c.Padded().Empty() {
-				all = append(all, claimOn{c, resource})
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b claimOn) int { return cmp.Compare(a.Padded().Start, b.Padded().Start) })
-	return all
-}
-
-// running returns those of the claims that are not over when c begins; it reuses claims.
-func running(claims []claimOn, c claimOn) []claimOn {
-	return slices.DeleteFunc(claims, func(o claimOn) bool { return o.Padded().End <= c.Padded().Start })
-}
-
-// crowded finds each claim that begins when the resource is full already.
-func (v *verifier) crowded(r *booking.Resource) {
-	var now []claimOn
-	for _, c := range v.timeline(r.ID) {
-		now = running(now, c)
-		if capacity := max(r.Capacity, 1); len(now) >= capacity {
-			v.foundOf(c.Booking, kindOf(prefixClaims), r.ID, "the claim overlaps that of booking %s, and the resource takes %d at a time",
-				printable(now[len(now)-1].Booking), capacity)
-		}
-		now = append(now, c)
-	}
-}
-
-// shared finds claims on two resources with a calendar in common that overlap. One booking may be on both.
-func (v *verifier) shared(a, b string) {
-	var now []claimOn
-	for _, c := range v.timeline(a, b) {
-		now = running(now, c)
-		i := slices.IndexFunc(now, func(o claimOn) bool { return o.resource != c.resource && o.Booking != c.Booking })
-		if i >= 0 {
-			v.foundOf(c.Booking, kindOf(prefixClaims), c.resource, "the claim overlaps that of booking %s on %s, which shares a calendar",
-				printable(now[i].Booking), printable(now[i].resource))
-		}
-		now = append(now, c)
 	}
 }

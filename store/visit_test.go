@@ -27,10 +27,17 @@ func TestVisit(t *testing.T) {
 	}
 	same(t, "visit", v, visit())
 
+	v.Hold = &Hold{
+		Resources: []string{"adams", "room"}, Service: "checkup", Start: 7, Since: created, Until: created.Add(5 * time.Minute),
+	}
+	update(t, s, func(tx *Tx) { tx.PutVisit(key, v) })
+	same(t, "visit that holds", v, visit())
+
+	v.Hold = nil
 	v.Outcome = &Outcome{Request: "print", Answer: []byte("{\"screen\":\"SUCCESS\"}\x00\xff"), Booking: "b1", At: created}
-	update(t, s, func(tx *Tx) {
+	updateErr(t, s, func(tx *Tx) error {
 		tx.PutVisit(key, v)
-		tx.InsertBooking(newBooking("b1"), booking.Person{Phone: "15550100"}, created)
+		return tx.InsertBooking(newBooking("b1"), booking.Person{Phone: "15550100"}, created)
 	})
 	same(t, "spent visit", v, visit())
 	for k, value := range dump(t, s.db) {
