@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 )
 
 // Strip is a transport before a server that leaves things out: the fields of its JSON, the headers of requests.
@@ -23,7 +24,7 @@ func (s Strip) RoundTrip(r *http.Request) (*http.Response, error) {
 	for _, h := range s.Headers {
 		r.Header.Del(h)
 	}
-	if r.Method == http.MethodPost && len(s.Sent) > 0 {
+	if ofEvents := strings.HasSuffix(r.URL.Path, "/events"); ofEvents && r.Method == http.MethodPost && len(s.Sent) > 0 {
 		body, err := without(r.Body, s.Sent)
 		if err != nil {
 			return nil, err

@@ -81,7 +81,7 @@ func createOnce(w *world) {
 		w.Fatalf("%d events, want ours", len(snap.Events))
 	}
 	e := snap.Events[0]
-	if e.ID != first.ID || e.Marker != want.Marker || !e.Busy || e.Interval != want.Interval ||
+	if e.ID != first.ID || e.Marker != want.Marker || e.Version != 1 || !e.Busy || e.Interval != want.Interval ||
 		(e.Identity == want.Identity) == w.lacks.Identity {
 		w.Errorf("our event in the snapshot: %+v", e)
 	}

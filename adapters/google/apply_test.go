@@ -15,6 +15,11 @@ import (
 // TestUpdateClearsTheDate: a person may have made an all-day event of ours, and a patch keeps what it does not name.
 func TestUpdateClearsTheDate(t *testing.T) {
 	c := open(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = w.Write([]byte(`{"id":"e","etag":"1","start":{"date":"2027-04-09"},"end":{"date":"2027-04-10"},
+				"extendedProperties":{"private":{"slotd":"m"}}}`))
+			return
+		}
 		var sent struct{ Start, End map[string]any }
 		if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
 			t.Error(err)
@@ -26,7 +31,8 @@ func TestUpdateClearsTheDate(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"id":"e"}`))
 	})
-	w := calendar.Wanted{Known: calendar.Written{ID: "e", ETag: "1"}, Interval: window, Zone: "UTC"}
+	w := calendar.Wanted{Known: calendar.Written{ID: "e", ETag: "1", Interval: window, Version: 1}, Version: 2,
+		Interval: window.Pad(-3600, 0), Zone: "UTC", Marker: "m"}
 	if _, err := c.Apply(t.Context(), "c", w); err != nil {
 		t.Error(err)
 	}
@@ -63,7 +69,7 @@ func TestInsert(t *testing.T) {
 		"start": map[string]any{"dateTime": "2027-10-31T02:30:00+01:00", "timeZone": "Europe/Berlin"},
 		"end":   map[string]any{"dateTime": "2027-10-31T03:30:00+01:00", "timeZone": "Europe/Berlin"},
 		"extendedProperties": map[string]any{"private": map[string]any{
-			"slotd": "m", "slotdVersion": "3", "slotdIdentity": w.Identity,
+			"slotd": "m", "slotdVersion": "3", "slotdIdentity": w.Identity, "slotdText": digest("Visit") + "." + digest(""),
 		}},
 	}
 	if diff := cmp.Diff(want, sent); diff != "" || query != "none" {

@@ -24,6 +24,11 @@ var byReason = map[int]map[string]calendar.Kind{
 		"accessNotConfigured":         calendar.NeedsPerson,
 		"authError":                   calendar.NeedsPerson,
 	},
+	// Of a channel's address, not of the account. Source: https://developers.google.com/workspace/calendar/api/guides/push
+	http.StatusUnauthorized: {
+		"push.webhookUrlUnauthorized": calendar.Refused,
+		"push.webhookUrlNotHttps":     calendar.Refused,
+	},
 	http.StatusGone: {
 		"fullSyncRequired":     calendar.Expired,
 		"updatedMinTooLongAgo": calendar.Expired,
@@ -103,9 +108,3 @@ func statusOf(err error) int {
 }
 
 func isStatus(err error, status int) bool { return statusOf(err) == status }
-
-// isConflict reports a 409 of the API client: the id is taken.
-func isConflict(err error) bool {
-	var reply *googleapi.Error
-	return errors.As(err, &reply) && reply.Code == http.StatusConflict
-}

@@ -39,7 +39,7 @@ func (c *Client) search(ctx context.Context, cal, op string, w calendar.Wanted) 
 	page := ""
 	for range maxPages {
 		call := c.api.Events.List(cal).Context(ctx).PrivateExtendedProperty(markerKey + "=" + w.Marker).
-			MaxResults(pageSize).Fields("nextPageToken,items(id,status,extendedProperties/private)")
+			MaxResults(pageSize).Fields("nextPageToken,items(id,status,recurringEventId,extendedProperties/private)")
 		if page != "" {
 			call.PageToken(page)
 		}
@@ -48,7 +48,7 @@ func (c *Client) search(ctx context.Context, cal, op string, w calendar.Wanted) 
 			return "", classify(op, err)
 		}
 		for _, ev := range list.Items {
-			if ev != nil && ev.Id != "" && ev.Status != "cancelled" && marked(ev, w) {
+			if ev != nil && ev.Id != "" && ev.Status != "cancelled" && ev.RecurringEventId == "" && marked(ev, w) {
 				return ev.Id, nil
 			}
 		}
@@ -83,7 +83,18 @@ func (c *Client) get(ctx context.Context, cal, id, op string) (*gcal.Event, erro
 		return nil, &calendar.Error{Kind: calendar.Gone, Op: op, Reason: "noId"}
 	}
 	ev, err := c.api.Events.Get(cal, id).Context(ctx).MaxAttendees(1).Fields(oneEvent).Do()
-	return live(ev, err, id, op)
+	if ev, err = live(ev, err, id, op); err != nil || !allDay(ev) || ev.Start == nil {
+		return ev, err
+	}
+	// A date counts in the calendar's zone, which the event does not tell.
+	list, err := c.api.Events.List(cal).Context(ctx).MaxResults(1).Fields("timeZone").Do()
+	if err != nil {
+		return nil, classify(op, err)
+	}
+	if ev.Start.TimeZone = list.TimeZone; list.TimeZone == "" {
+		ev.Start.TimeZone = c.zone
+	}
+	return ev, nil
 }
 
 // live checks the reply to a get.
@@ -97,6 +108,24 @@ func live(ev *gcal.Event, err error, id, op string) (*gcal.Event, error) {
 		return nil, &calendar.Error{Kind: calendar.Gone, Op: op, Reason: "cancelled"}
 	}
 	return ev, nil
+}
+
+// reallyGone returns err, unless it says that an event is gone because its calendar is: what can be read nowhere was
+// not deleted by anybody.
+func (c *Client) reallyGone(ctx context.Context, cal string, err error) error {
+	if err == nil || calendar.KindOf(err) != calendar.Gone || !isStatus(err, http.StatusNotFound) {
+		return err
+	}
+	const op = "look at the calendar"
+	_, failed := c.api.Events.List(cal).Context(ctx).MaxResults(1).Fields("kind").Do()
+	if failed == nil {
+		return err
+	}
+	failed = classify(op, failed)
+	if calendar.KindOf(failed) == calendar.Gone {
+		return &calendar.Error{Kind: calendar.Unclear, Op: op, Status: statusOf(failed), Reason: "calendarNotFound"}
+	}
+	return failed
 }
 
 // eventID returns the id that the event has or would have.

@@ -212,6 +212,29 @@ func TestPersonsCopy(t *testing.T) {
 	}
 }
 
+// TestSearchFindsTheSeries: an occurrence that was edited shows our marker too, and is not the event that we made.
+func TestSearchFindsTheSeries(t *testing.T) {
+	const marked = `"extendedProperties":{"private":{"slotd":"s/b/r"}}`
+	c := open(t, func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method != http.MethodGet:
+			t.Errorf("%s of a person's series", r.Method)
+		case strings.HasSuffix(r.URL.Path, "/events"):
+			_, _ = rw.Write([]byte(`{"items":[{"id":"m_1","recurringEventId":"m",` + marked + `},{"id":"m",` + marked + `}]}`))
+		case strings.HasSuffix(r.URL.Path, "/events/m"):
+			_, _ = rw.Write([]byte(`{"id":"m","recurrence":["RRULE:FREQ=DAILY"],` + marked + `}`))
+		default:
+			rw.WriteHeader(http.StatusNotFound)
+		}
+	})
+	w := wanted()
+	w.Unclear, w.Removed = true, true
+	got, err := c.Apply(t.Context(), "c", w)
+	if err == nil || calendar.KindOf(err) != calendar.Conflict || got.ID != "m" || !got.Recurring {
+		t.Errorf("%+v, %v, want a conflict about the series", got, err)
+	}
+}
+
 // TestTakenAndLookUpFailed: after a 409 the look-up decides, and its failure is no conflict.
 func TestTakenAndLookUpFailed(t *testing.T) {
 	for status, want := range map[int]calendar.Kind{

@@ -95,10 +95,11 @@ func (r *reader) event(ev *gcal.Event) (e calendar.Event, keep bool, err error) 
 	case span.End < span.Start:
 		span.End = span.Start + 60
 	}
-	return calendar.Event{
-		ID: ev.Id, Identity: ev.Id, ETag: ev.Etag, Interval: span, Busy: busy,
-		Marker: private(ev, markerKey), Recurring: ev.RecurringEventId != "",
-	}, true, nil
+	e = calendar.Event{ID: ev.Id, ETag: ev.Etag, Interval: span, Busy: busy, Recurring: ev.RecurringEventId != ""}
+	if !e.Recurring { // an occurrence inherits what we wrote into an event of which a person made a series
+		e.Identity, e.Marker, e.Version = ev.Id, private(ev, markerKey), version(ev)
+	}
+	return e, true, nil
 }
 
 // blocks applies Google's rules in their order; the first that fits decides. What is not known counts as busy. An

@@ -20,6 +20,15 @@ func TestAdapter(t *testing.T) {
 	adaptertest.Run(t, func(t *testing.T) adaptertest.Harness { return newHarness(t, adaptertest.Strip{}) })
 }
 
+// TestAdapterWhereUpdatesUndelete: what the server would bring back stays deleted, with etags and without.
+func TestAdapterWhereUpdatesUndelete(t *testing.T) {
+	undelete := func(o *emulator.Options) { o.Undelete = true }
+	adaptertest.Run(t, func(t *testing.T) adaptertest.Harness { return newHarness(t, adaptertest.Strip{}, undelete) })
+	adaptertest.RunLacking(t, adaptertest.Lacks{ETags: true}, func(t *testing.T) adaptertest.Harness {
+		return newHarness(t, adaptertest.Strip{Received: []string{"etag"}, Headers: []string{"If-Match"}}, undelete)
+	})
+}
+
 // TestAdapterWithoutOwnIDs: a server that gives events ids of its own is recognised by our private property.
 func TestAdapterWithoutOwnIDs(t *testing.T) {
 	adaptertest.RunLacking(t, adaptertest.Lacks{Identity: true}, func(t *testing.T) adaptertest.Harness {
@@ -39,14 +48,20 @@ const user = "adams@clinic.example"
 // harness is the adapter before an emulated Google.
 type harness struct {
 	server *emulator.Server
+	config google.Config
 	client *google.Client
 	added  int
 }
 
-func newHarness(t *testing.T, strip adaptertest.Strip) *harness {
-	h := &harness{server: emulator.New(emulator.Options{PageSize: adaptertest.PageSize})}
+func newHarness(t *testing.T, strip adaptertest.Strip, change ...func(*emulator.Options)) *harness {
+	opt := emulator.Options{PageSize: adaptertest.PageSize}
+	for _, c := range change {
+		c(&opt)
+	}
+	h := &harness{server: emulator.New(opt)}
 	web := httptest.NewServer(h.server.Handler())
 	t.Cleanup(web.Close)
+	t.Cleanup(h.server.Close)
 	credentials := h.server.AddAccount(user)
 	conf := oauth2.Config{
 		ClientID: credentials.ClientID, ClientSecret: credentials.ClientSecret,
@@ -57,14 +72,17 @@ func newHarness(t *testing.T, strip adaptertest.Strip) *harness {
 	if strip.Base = hc.Transport; len(strip.Sent)+len(strip.Received) > 0 {
 		hc.Transport = strip
 	}
-	client, err := google.New(google.Config{
-		HTTP: hc, APIURL: web.URL + "/calendar/v3",
-	})
+	h.config = google.Config{HTTP: hc, APIURL: web.URL + "/calendar/v3"}
+	h.Restart()
+	return h
+}
+
+func (h *harness) Restart() {
+	client, err := google.New(h.config)
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // a mistake in the suite
 	}
 	h.client = client
-	return h
 }
 
 func (h *harness) Client() adaptertest.Client { return h.client }
@@ -99,6 +117,16 @@ func (h *harness) Put(cal string, e adaptertest.Event) string {
 
 func (h *harness) Delete(cal, id string) { h.server.Delete(cal, id) }
 
+func (h *harness) Copy(cal, id string) string { return h.server.Duplicate(cal, id) }
+
+func (h *harness) Restore(cal, id string) { h.server.Restore(cal, id) }
+
+func (h *harness) MoveTo(cal, id, to string) { h.server.Transfer(cal, id, to) }
+
+func (h *harness) Single(cal, id string) {
+	h.server.Edit(cal, id, func(e *emulator.Event) { e.Recurrence = nil })
+}
+
 func (h *harness) DeleteOccurrence(cal, series string, start time.Time) {
 	if !h.server.DeleteOccurrence(cal, series, start) {
 		panic("no such occurrence")
@@ -108,19 +136,34 @@ func (h *harness) DeleteOccurrence(cal, series string, start time.Time) {
 func (h *harness) Live(cal string) []adaptertest.Event {
 	var out []adaptertest.Event
 	for _, e := range h.server.Events(cal) {
-		out = append(out, adaptertest.Event{ID: e.ID, Title: e.Title, Start: e.Start, End: e.End})
+		out = append(out, adaptertest.Event{
+			ID: e.ID, Title: e.Title, Start: e.Start, End: e.End, Weekly: len(e.Recurrence),
+		})
 	}
 	return out
 }
 
 func (h *harness) ExpireCursors(cal string) { h.server.ExpireSyncTokens(cal) }
 
+func (h *harness) Watched(cal string) int { return len(h.server.Channels(cal)) }
+
+func (h *harness) EndChannels(cal string) { h.server.ExpireChannels(cal) }
+
 func (h *harness) Requests() int { return h.server.Requests("") }
 
 func (h *harness) Inject(f adaptertest.Fault) func() {
 	rule := fault.Rule{
 		Skip: f.Skip, Times: f.Times, Status: f.Status, RetryAfter: f.RetryAfter, Reset: f.Reset, Truncate: f.Truncate,
-		After: f.After, EmptyPage: f.EmptyPage, NoCursor: f.NoCursor,
+		After: f.After, Late: f.Late, EmptyPage: f.EmptyPage, NoCursor: f.NoCursor, Churn: f.Churn, LagRequests: f.Lag,
+	}
+	if f.Hang {
+		rule.Delay = time.Hour // or until the caller goes away
+	}
+	if f.Then != nil {
+		rule.Then = func(*http.Request) { f.Then() }
+	}
+	if f.Status == http.StatusForbidden {
+		rule.Reason = "forbidden" // there are others of that status
 	}
 	if f.Hook != nil {
 		rule.Hook = func(*http.Request) { f.Hook() }
@@ -128,7 +171,7 @@ func (h *harness) Inject(f adaptertest.Fault) func() {
 	rule.Op = map[adaptertest.Op]string{
 		adaptertest.ListCalendars: "calendarList.list", adaptertest.LookForChanges: "events.list",
 		adaptertest.ReadWindow: "events.list", adaptertest.Create: "events.insert", adaptertest.Update: "events.patch",
-		adaptertest.Delete: "events.delete",
+		adaptertest.Delete: "events.delete", adaptertest.Watch: "events.watch",
 	}[f.Op]
 	if rule.Op == "events.list" {
 		rule.Match = func(r *http.Request) bool {

@@ -47,7 +47,7 @@ func TestCreateBody(t *testing.T) {
 		"start": map[string]any{"dateTime": "2027-04-09T00:00:00", "timeZone": "UTC"},
 		"end":   map[string]any{"dateTime": "2027-04-09T01:00:00", "timeZone": "UTC"},
 		"singleValueExtendedProperties": []any{
-			map[string]any{"id": markerProperty, "value": "m v3"},
+			map[string]any{"id": markerProperty, "value": "m v3 " + digest("Visit") + "." + digest("")},
 			map[string]any{"id": identityProperty, "value": w.Identity},
 		},
 	}
@@ -57,13 +57,16 @@ func TestCreateBody(t *testing.T) {
 }
 
 func TestMarkerRoundTrip(t *testing.T) {
-	for _, marker := range []string{"", "s/b/r", "s v2/b v3", "ends in v"} {
-		if m, v := splitMarker(joinMarker(marker, 7)); m != marker || v != 7 {
-			t.Errorf("%q became %q version %d", marker, m, v)
+	for _, marker := range []string{"", "s/b/r", "s v2/b v3", "s v2 1.2", "ends in v"} {
+		if m, v, text := splitMarker(joinMarker(marker, 7, "1.2")); m != marker || v != 7 || text != "1.2" {
+			t.Errorf("%q became %q version %d text %q", marker, m, v, text)
 		}
 	}
-	if m, v := splitMarker("no version"); m != "no version" || v != 0 {
-		t.Errorf("%q version %d", m, v)
+	for value, version := range map[string]uint64{"no version": 0, "no v7x": 0, "an old one v7": 7} {
+		m, v, text := splitMarker(value)
+		if v != version || text != "" || v == 0 && m != value {
+			t.Errorf("%q became %q version %d text %q", value, m, v, text)
+		}
 	}
 }
 
@@ -130,7 +133,8 @@ func TestApplyOddAnswers(t *testing.T) {
 		{name: "lost and rewritten", wanted: unclear, view: list(event(w.Identity, 1)), get: event(w.Identity, 1),
 			patch: event(w.Identity, 2), ok: true},
 		{name: "moved back by ourselves", wanted: known, get: event(w.Identity, 2), ok: true},
-		{name: "refused as changed", wanted: known, get: event(w.Identity, 1), patch: "412", want: calendar.Conflict},
+		{name: "refused as changed, and not changed", wanted: known, get: event(w.Identity, 1), patch: "412",
+			want: calendar.Unclear},
 		{name: "not ours", wanted: known, get: strings.ReplaceAll(event("", 1), "m v1", "other v1"),
 			want: calendar.Conflict},
 		{name: "removal without any look-up", wanted: removed, view: none, want: calendar.Refused},

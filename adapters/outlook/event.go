@@ -10,8 +10,8 @@ import (
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 )
 
-// Our extended properties. The first holds marker and version; the second holds the identity alone, because Graph can
-// only search for whole values.
+// Our extended properties. The first holds marker, version and texts; the second holds the identity alone, because Graph
+// can only search for whole values.
 const (
 	propertySet      = "{5f1c2d8e-7a34-4b69-9c0d-3e8f6a1b2c47}"
 	markerProperty   = "String " + propertySet + " Name slotd"
@@ -19,17 +19,22 @@ const (
 	expandMarker     = "singleValueExtendedProperties($filter=id eq '" + markerProperty + "')"
 )
 
+// seriesMaster is the kind of an event that is a series as such.
+const seriesMaster = "seriesMaster"
+
 // row is an event as Graph sent it, without the SDK's pointers.
 type row struct {
 	id, etag, identity string
 	marker             string
 	version            uint64
+	text               string // what title and body we wrote
 	kind               string // singleInstance, occurrence, exception, seriesMaster
 	master             string
 	showAs             string // "" when Graph did not say
 	allDay, cancelled  bool
 	declined           bool
 	start, end         moment
+	zone               *time.Location // the mailbox's, where it was asked for: an all-day event counts in it
 }
 
 // moment is a wall time without offset and the name of its zone.
@@ -55,7 +60,7 @@ func rowOf(ev models.Eventable) row {
 	}
 	for _, p := range ev.GetSingleValueExtendedProperties() {
 		if p != nil && strings.EqualFold(str(p.GetId()), markerProperty) {
-			r.marker, r.version = splitMarker(str(p.GetValue()))
+			r.marker, r.version, r.text = splitMarker(str(p.GetValue()))
 		}
 	}
 	return r
@@ -68,21 +73,28 @@ func momentOf(t models.DateTimeTimeZoneable) moment {
 	return moment{str(t.GetDateTime()), str(t.GetTimeZone())}
 }
 
-// joinMarker is the value of our property; splitMarker reads it. A version that cannot be read is 0, none of ours.
-func joinMarker(marker string, version uint64) string {
-	return marker + " v" + strconv.FormatUint(version, 10)
+// joinMarker is the value of our property: the marker, the version, and what texts we wrote. splitMarker reads it. A
+// version that cannot be read is 0, none of ours.
+func joinMarker(marker string, version uint64, text string) string {
+	return marker + " v" + strconv.FormatUint(version, 10) + " " + text
 }
 
-func splitMarker(value string) (marker string, version uint64) {
+func splitMarker(value string) (marker string, version uint64, text string) {
 	i := strings.LastIndex(value, " v")
 	if i < 0 {
-		return value, 0
+		return value, 0, ""
 	}
-	version, err := strconv.ParseUint(value[i+2:], 10, 64)
+	number, text, _ := strings.Cut(value[i+2:], " ")
+	version, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
-		return value, 0
+		return value, 0, ""
 	}
-	return value[:i], version
+	return value[:i], version, text
+}
+
+// recurring reports an occurrence of a series.
+func (r row) recurring() bool {
+	return r.master != "" || r.kind == "occurrence" || r.kind == "exception"
 }
 
 // stub reports a bare occurrence, of which only the time is known.
@@ -91,7 +103,7 @@ func (r row) stub() bool { return r.kind == "occurrence" && r.showAs == "" && r.
 // event applies the busy rules; keep is false for a row that is no event of the calendar: a cancelled meeting, or a
 // series as such, whose times are those of its first occurrence. loc is the zone of all-day events.
 func (r row) event(window calendar.Interval, loc *time.Location, allDayBusy bool) (e calendar.Event, keep bool) {
-	if r.cancelled || r.kind == "seriesMaster" {
+	if r.cancelled || r.kind == seriesMaster {
 		return calendar.Event{}, false
 	}
 	busy := r.busy(allDayBusy)
@@ -104,10 +116,11 @@ func (r row) event(window calendar.Interval, loc *time.Location, allDayBusy bool
 	case span.End < span.Start:
 		span.End = span.Start + 60
 	}
-	return calendar.Event{
-		ID: r.id, Identity: r.identity, ETag: r.etag, Interval: span, Busy: busy, Marker: r.marker,
-		Recurring: r.master != "",
-	}, true
+	e = calendar.Event{ID: r.id, ETag: r.etag, Interval: span, Busy: busy, Recurring: r.recurring()}
+	if !e.Recurring { // an occurrence inherits what we wrote into an event of which a person made a series
+		e.Identity, e.Marker, e.Version = r.identity, r.marker, r.version
+	}
+	return e, true
 }
 
 // busy tells whether the event blocks its time. Tentative, unknown and missing states block.

@@ -63,16 +63,42 @@ func (c *Client) lookUp(ctx context.Context, cal string, w calendar.Wanted) (row
 	return row{}, missing
 }
 
+// reallyGone returns err, unless it says that an event is gone because its calendar is: what can be read nowhere was
+// not deleted by anybody.
+func (c *Client) reallyGone(ctx context.Context, cal string, w calendar.Wanted, err error) error {
+	if err == nil || calendar.KindOf(err) != calendar.Gone || statusOf(err) != http.StatusNotFound {
+		return err
+	}
+	window := w.Interval
+	if window.Empty() {
+		window = calendar.Interval{Start: 0, End: 3600} // any will do
+	}
+	failed := c.probe(ctx, cal, window)
+	if failed == nil {
+		return err
+	}
+	if calendar.KindOf(failed) == calendar.Gone {
+		return &calendar.Error{
+			Kind: calendar.Unclear, Op: "look at the calendar", Status: statusOf(failed), Reason: "calendarNotFound",
+		}
+	}
+	return failed
+}
+
 // pick returns the id of the event that is sought among rows, "" without one. The identity goes before the marker,
 // which a person's copy may share.
 func pick(rows []row, w calendar.Wanted) string {
 	id := ""
 	for _, r := range rows {
+		own := r.id
+		if r.recurring() {
+			own = r.master // a person made a series of our event: its occurrences inherit what we wrote into it
+		}
 		if r.identity == w.Identity {
-			return r.id
+			return own
 		}
 		if id == "" && r.sought(w) {
-			id = r.id
+			id = own
 		}
 	}
 	return id

@@ -2,7 +2,7 @@
 // whether one changed, reads a window of it, and makes one event equal to what a booking wants.
 //
 // The package promises three things. A read is complete or an error. A write happens at most once per identity, and
-// a person's edit is never written over. Errors are classified ([calendar.Kind]) and hold no address, title or id;
+// what a person made of an event is never written over. Errors are classified ([calendar.Kind]) and hold no address, title or id;
 // nothing here retries, nor may the HTTP client that it is given. The token goes to the configured host only,
 // whatever links the server answers with: of a link, path and query count.
 //

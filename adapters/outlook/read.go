@@ -181,7 +181,13 @@ func (c *Client) get(ctx context.Context, op, cal, id string) (row, error) {
 	}
 	r, err := c.getOnce(ctx, op, cal, id, []string{expandMarker})
 	if statusOf(err) == http.StatusBadRequest {
-		return c.getOnce(ctx, op, cal, id, nil) // our property may not be asked for everywhere
+		r, err = c.getOnce(ctx, op, cal, id, nil) // our property may not be asked for everywhere
+	}
+	if err == nil && r.allDay {
+		r.zone, err = c.mailboxZone(ctx)
+		if calendar.KindOf(err) == calendar.Refused { // nobody knows it
+			err = nil
+		}
 	}
 	return r, err
 }

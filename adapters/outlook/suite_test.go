@@ -17,7 +17,9 @@ import (
 )
 
 func TestAdapter(t *testing.T) {
-	adaptertest.Run(t, func(t *testing.T) adaptertest.Harness { return newHarness(t, adaptertest.Strip{}) })
+	adaptertest.RunLacking(t, adaptertest.Lacks{Tombstones: true}, func(t *testing.T) adaptertest.Harness {
+		return newHarness(t, adaptertest.Strip{})
+	})
 }
 
 // TestAdapterWithoutIdentity: a server that does not show the transactionId is recognised by our property.
@@ -39,6 +41,7 @@ const user = "adams@clinic.example"
 // harness is the adapter before an emulated Graph.
 type harness struct {
 	server *emulator.Server
+	config outlook.Config
 	client *outlook.Client
 	added  int
 }
@@ -47,6 +50,7 @@ func newHarness(t *testing.T, strip adaptertest.Strip) *harness {
 	h := &harness{server: emulator.New(emulator.Options{PageSize: adaptertest.PageSize})}
 	web := httptest.NewServer(h.server.Handler())
 	t.Cleanup(web.Close)
+	t.Cleanup(h.server.Close)
 	credentials := h.server.AddAccount(user)
 	conf := oauth2.Config{
 		ClientID: credentials.ClientID, ClientSecret: credentials.ClientSecret,
@@ -57,14 +61,17 @@ func newHarness(t *testing.T, strip adaptertest.Strip) *harness {
 	if strip.Base = hc.Transport; len(strip.Sent)+len(strip.Received) > 0 {
 		hc.Transport = strip
 	}
-	client, err := outlook.New(outlook.Config{
-		HTTP: hc, APIURL: web.URL + "/v1.0",
-	})
+	h.config = outlook.Config{HTTP: hc, APIURL: web.URL + "/v1.0"}
+	h.Restart()
+	return h
+}
+
+func (h *harness) Restart() {
+	client, err := outlook.New(h.config)
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // a mistake in the suite
 	}
 	h.client = client
-	return h
 }
 
 func (h *harness) Client() adaptertest.Client { return h.client }
@@ -101,6 +108,16 @@ func (h *harness) Put(cal string, e adaptertest.Event) string {
 
 func (h *harness) Delete(cal, id string) { h.server.Delete(cal, id) }
 
+func (h *harness) Copy(cal, id string) string { return h.server.Duplicate(cal, id) }
+
+func (h *harness) Restore(cal, id string) { h.server.Restore(cal, id) }
+
+func (h *harness) MoveTo(cal, id, to string) { h.server.Transfer(cal, id, to) }
+
+func (h *harness) Single(cal, id string) {
+	h.server.Edit(cal, id, func(e *emulator.Event) { e.Recurrence = nil })
+}
+
 func (h *harness) DeleteOccurrence(cal, series string, start time.Time) {
 	if !h.server.DeleteOccurrence(cal, series, start) {
 		panic("no such occurrence")
@@ -110,19 +127,31 @@ func (h *harness) DeleteOccurrence(cal, series string, start time.Time) {
 func (h *harness) Live(cal string) []adaptertest.Event {
 	var out []adaptertest.Event
 	for _, e := range h.server.Events(cal) {
-		out = append(out, adaptertest.Event{ID: e.ID, Title: e.Title, Start: e.Start, End: e.End})
+		out = append(out, adaptertest.Event{
+			ID: e.ID, Title: e.Title, Start: e.Start, End: e.End, Weekly: len(e.Recurrence),
+		})
 	}
 	return out
 }
 
 func (h *harness) ExpireCursors(cal string) { h.server.ExpireDelta(cal) }
 
+func (h *harness) Watched(cal string) int { return len(h.server.Subscriptions(cal)) }
+
+func (h *harness) EndChannels(cal string) { h.server.ExpireSubscriptions(cal) }
+
 func (h *harness) Requests() int { return h.server.Requests("") }
 
 func (h *harness) Inject(f adaptertest.Fault) func() {
 	rule := fault.Rule{
 		Skip: f.Skip, Times: f.Times, Status: f.Status, RetryAfter: f.RetryAfter, Reset: f.Reset, Truncate: f.Truncate,
-		After: f.After, EmptyPage: f.EmptyPage, NoCursor: f.NoCursor,
+		After: f.After, Late: f.Late, EmptyPage: f.EmptyPage, NoCursor: f.NoCursor, Churn: f.Churn, LagRequests: f.Lag,
+	}
+	if f.Hang {
+		rule.Delay = time.Hour // or until the caller goes away
+	}
+	if f.Then != nil {
+		rule.Then = func(*http.Request) { f.Then() }
 	}
 	if f.Hook != nil {
 		rule.Hook = func(*http.Request) { f.Hook() }
@@ -131,6 +160,7 @@ func (h *harness) Inject(f adaptertest.Fault) func() {
 		adaptertest.ListCalendars: "calendars.list", adaptertest.LookForChanges: "calendarView.delta",
 		adaptertest.ReadWindow: "calendarView.list", adaptertest.Create: "events.create",
 		adaptertest.Update: "events.update", adaptertest.Delete: "events.delete",
+		adaptertest.Watch: "subscriptions.create",
 	}[f.Op]
 	return h.server.Inject(rule)
 }

@@ -1,7 +1,7 @@
 // Package fault makes an emulated provider fail on demand: refusals with and without Retry-After, server errors, lost
-// connections, cut replies, delays, endpoints that are not served, and the worst of all, requests that took effect
-// although the caller was told otherwise. It also calls hooks between requests, for edits that happen between two
-// pages.
+// connections, cut replies, delays, endpoints that are not served, lists that lag behind the writes, etags that move by
+// themselves, and the worst of all, requests that took effect although the caller was told otherwise, or take it when
+// nobody waits for it any more. It also calls hooks between requests, for edits that happen between two pages.
 //
 // A [Set] is safe for concurrent use and holds no lock while a hook, a delay or a handler runs.
 package fault
@@ -25,7 +25,7 @@ const maxBody = 8 << 20
 const Forever = -1
 
 // Rule says which requests meet a fault and what happens to them. All set conditions must hold. A rule without Status,
-// Reset or Truncate lets the request through, after its Hook and Delay; so a rule with nothing but a Hook is a hook.
+// Reset, Truncate or Late lets the request through, after its Hook and Delay; so a rule with nothing but a Hook is a hook.
 type Rule struct {
 	// Op is the name of the operation, as the server's Requests counter knows it. Empty: any.
 	Op string
@@ -48,6 +48,12 @@ type Rule struct {
 	Delay time.Duration
 	// After does the request first and discards its reply: failed, but happened.
 	After bool
+	// Then runs between doing the request and answering, with no lock held. It needs After.
+	Then func(*http.Request)
+	// Late is given what the request asks for as a function to call later, once: the request takes effect when nobody
+	// waits for it any more. The caller gets no reply; with Delay it has time to give up, with Status it is refused.
+	// In a synctest bubble, time.AfterFunc makes it late by the clock.
+	Late func(act func())
 	// Status is the HTTP status to refuse with. 0: none.
 	Status int
 	// Reason is the vendor's reason code in the refusal's body; the server picks one by the status when it is empty.
@@ -65,10 +71,32 @@ type Rule struct {
 	EmptyPage bool
 	// NoCursor makes a list end without a sync token or delta link.
 	NoCursor bool
+	// Churn gives every event of the request's calendar a new etag before the request is served, although nothing of it
+	// changed.
+	Churn bool
+	// LagRequests and LagFor hide what the request writes from lists and change feeds, until the server has served so
+	// many further requests and so much time has passed. An event itself can be got at once.
+	LagRequests int
+	LagFor      time.Duration
 }
 
 // Effects are the parts of a rule that the server itself has to carry out.
-type Effects struct{ EmptyPage, NoCursor bool }
+type Effects struct {
+	EmptyPage, NoCursor, Churn bool
+	LagRequests                int
+	LagFor                     time.Duration
+}
+
+// Lags reports whether a write is to be hidden from lists for a while.
+func (e Effects) Lags() bool { return e.LagRequests > 0 || e.LagFor > 0 }
+
+func (e *Effects) add(r Rule) {
+	e.EmptyPage = e.EmptyPage || r.EmptyPage
+	e.NoCursor = e.NoCursor || r.NoCursor
+	e.Churn = e.Churn || r.Churn
+	e.LagRequests = max(e.LagRequests, r.LagRequests)
+	e.LagFor = max(e.LagFor, r.LagFor)
+}
 
 type effectsKey struct{}
 
@@ -156,7 +184,7 @@ func (r *Rule) matches(op string, req *http.Request) bool {
 }
 
 // ends reports whether the rule decides the reply.
-func (r *Rule) ends() bool { return r.Status != 0 || r.Reset || r.Truncate }
+func (r *Rule) ends() bool { return r.Status != 0 || r.Reset || r.Truncate || r.Late != nil }
 
 // Serve serves r by next, as far as the rules let it. The body is read in full first, so that a caller who goes away
 // is noticed during a delay.
@@ -177,9 +205,8 @@ func (s *Set) Serve(w http.ResponseWriter, r *http.Request, op string, next http
 		if rule.Hook != nil {
 			rule.Hook(r)
 		}
-		effects.EmptyPage = effects.EmptyPage || rule.EmptyPage
-		effects.NoCursor = effects.NoCursor || rule.NoCursor
-		if rule.Delay > 0 && !rule.After {
+		effects.add(rule)
+		if rule.Delay > 0 && !rule.After && rule.Late == nil {
 			wait(r.Context(), rule.Delay)
 		}
 		last = rule
@@ -194,11 +221,17 @@ func (r *Rule) serve(w http.ResponseWriter, req *http.Request, next http.Handler
 		return
 	}
 	var done *httptest.ResponseRecorder
-	if r.After || r.Truncate {
+	switch {
+	case r.Late != nil:
+		r.Late(later(req, next))
+	case r.After || r.Truncate:
 		done = httptest.NewRecorder()
 		next.ServeHTTP(done, req)
+		if r.Then != nil {
+			r.Then(req)
+		}
 	}
-	if r.After && r.Delay > 0 {
+	if (r.After || r.Late != nil) && r.Delay > 0 {
 		wait(req.Context(), r.Delay)
 	}
 	switch {
@@ -206,9 +239,17 @@ func (r *Rule) serve(w http.ResponseWriter, req *http.Request, next http.Handler
 		panic(http.ErrAbortHandler)
 	case r.Status != 0:
 		r.refuse(w, fail)
+	case r.Late != nil:
+		panic(http.ErrAbortHandler)
 	default:
 		replay(w, done, r.Truncate)
 	}
+}
+
+// later returns what serves the request when its caller is gone.
+func later(req *http.Request, next http.Handler) func() {
+	req = req.Clone(context.WithoutCancel(req.Context()))
+	return func() { next.ServeHTTP(httptest.NewRecorder(), req) }
 }
 
 func (r *Rule) refuse(w http.ResponseWriter, fail ErrorWriter) {

@@ -132,3 +132,77 @@ func (l pipeListener) Accept() (net.Conn, error) {
 
 func (l pipeListener) Close() error   { close(l); return nil }
 func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// TestLate: the caller is told nothing, or of a refusal, and the request takes effect when it is let go.
+func TestLate(t *testing.T) {
+	for _, status := range []int{0, 504} {
+		var s fault.Set
+		var act func()
+		s.Inject(fault.Rule{Late: func(f func()) { act = f }, Status: status})
+		var bodies []string
+		next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || r.Context().Err() != nil {
+				t.Errorf("%v, %v", err, r.Context().Err())
+			}
+			bodies = append(bodies, string(body))
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		w := httptest.NewRecorder()
+		aborted := func() (aborted bool) {
+			defer func() { aborted = recover() != nil }()
+			r := httptest.NewRequestWithContext(ctx, "POST", "/", strings.NewReader("body"))
+			s.Serve(w, r, "op", next, fail)
+			return false
+		}()
+		cancel()
+		if aborted != (status == 0) || status != 0 && w.Code != status || len(bodies) != 0 {
+			t.Errorf("%d: aborted %v with %d, served %v", status, aborted, w.Code, bodies)
+		}
+		if act(); len(bodies) != 1 || bodies[0] != "body" {
+			t.Errorf("%d: served %v, want the body once", status, bodies)
+		}
+	}
+}
+
+// TestLateByTheClock: the caller gives up after a minute, the server acts after two.
+func TestLateByTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s fault.Set
+		s.Inject(fault.Rule{Delay: time.Hour, Late: func(act func()) { time.AfterFunc(2*time.Minute, act) }})
+		var ran atomic.Bool
+		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran.Store(true) })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		func() {
+			defer func() { _ = recover() }() // the connection breaks
+			s.Serve(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "POST", "/", nil), "op", next, fail)
+		}()
+		if ctx.Err() == nil || ran.Load() {
+			t.Errorf("given up: %v, served %v", ctx.Err(), ran.Load())
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if !ran.Load() {
+			t.Error("the request never took effect")
+		}
+	})
+}
+
+func TestThenAndEffects(t *testing.T) {
+	var s fault.Set
+	var order []string
+	s.Inject(fault.Rule{LagRequests: 2, LagFor: time.Second, Churn: true})
+	s.Inject(fault.Rule{LagRequests: 1, After: true, Status: 500, Then: func(*http.Request) { order = append(order, "then") }})
+	next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		order = append(order, "served")
+		got := fault.From(r.Context())
+		if want := (fault.Effects{Churn: true, LagRequests: 2, LagFor: time.Second}); got != want || !got.Lags() {
+			t.Errorf("effects %+v, want %+v", got, want)
+		}
+	})
+	s.Serve(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "op", next, fail)
+	if len(order) != 2 || order[0] != "served" || order[1] != "then" {
+		t.Errorf("order %v", order)
+	}
+}

@@ -79,7 +79,7 @@ func (s *Server) listEvents(c *call) (any, *apiError) {
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	return s.answer(c, cal, q, v, q.choose(s, cal)), nil
+	return s.answer(c, cal, q, v, q.choose(s, cal.listed())), nil
 }
 
 // listInstances serves events.instances: the occurrences of one series.
@@ -88,7 +88,8 @@ func (s *Server) listInstances(c *call) (any, *apiError) {
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	master := cal.events[c.r.PathValue("event")]
+	listed := cal.listed()
+	master := listed.events[c.r.PathValue("event")]
 	if master == nil {
 		return nil, errNotFound()
 	}
@@ -102,7 +103,7 @@ func (s *Server) listInstances(c *call) (any, *apiError) {
 	}
 	var rows []*Event
 	if master.master() {
-		rows = cal.instances(master, q.from, q.to, maxInstances)
+		rows = listed.instances(master, q.from, q.to, maxInstances)
 	}
 	rows = slices.DeleteFunc(rows, func(e *Event) bool { return !e.live() && !q.showDeleted })
 	return s.answer(c, cal, q, v, rows), nil

@@ -142,7 +142,7 @@ func unreadable(reason string) any {
 
 // busy returns the merged busy time of a calendar, cut to the window.
 func (c *calendar) busy(from, to time.Time, loc *time.Location) []span {
-	events := slices.DeleteFunc(c.expand(from, to), func(e *Event) bool { return !e.Blocks() })
+	events := slices.DeleteFunc(c.listed().expand(from, to), func(e *Event) bool { return !e.Blocks() })
 	slices.SortStableFunc(events, byStart)
 	out := []span{}
 	var last time.Time

@@ -5,8 +5,8 @@
 // an overlap.
 //
 // It knows no type of the daemon. A test or a demo plays the people through the methods of [Server]: [Server.Put],
-// [Server.Delete], [Server.Events], [Server.Occurrences]. A Server is safe for concurrent use, starts no goroutine,
-// and holds its lock only while it computes.
+// [Server.Delete], [Server.Events], [Server.Occurrences]. A Server is safe for concurrent use and holds its lock only
+// while it computes. Goroutines it has only while it pushes, until [Server.Close].
 //
 // Protocol: developers.google.com/workspace/calendar/api/v3/reference and /guides/{sync,errors,version-resources}.
 package google
@@ -20,6 +20,7 @@ import (
 
 	"slotd/internal/emulator/fault"
 	"slotd/internal/emulator/oauth"
+	"slotd/internal/emulator/push"
 )
 
 // Credentials are what a daemon is configured with for one account.
@@ -34,6 +35,13 @@ type Options struct {
 	// BareExceptions makes the rows of cancelled occurrences bare: without recurringEventId and originalStartTime, as
 	// was seen in the field.
 	BareExceptions bool
+	// Undelete accepts updates of deleted events: a PUT that does not say cancelled restores one. It stands for the
+	// field reports that contradict those of a refusal with 403.
+	Undelete bool
+	// Push carries the messages to those who watch a calendar; nil means a plain client.
+	Push *http.Client
+	// ChannelLife is the longest life of a channel; 0 means a week.
+	ChannelLife time.Duration
 }
 
 // Access roles of a calendar, weakest first.
@@ -70,6 +78,11 @@ type Server struct {
 	changed   chan struct{}
 	lastID    int
 	requests  map[string]int
+	served    int           // API requests
+	effects   fault.Effects // of the request that is being served
+	channels  map[string]*channel
+	moods     map[string]Mood // by calendar
+	sender    *push.Sender
 }
 
 // calendar is one calendar with its people's access and its events, deleted ones included.
@@ -82,6 +95,7 @@ type calendar struct {
 	born     int    // counts insertions, for a stable order of lists
 	epoch    int    // sync tokens of an older one are expired
 	change   uint64 // version of the last change
+	lag      map[string]lagged
 }
 
 // New returns a server without accounts and calendars.
@@ -92,7 +106,11 @@ func New(opt Options) *Server {
 	if opt.PageSize <= 0 {
 		opt.PageSize = defaultPage
 	}
+	if opt.ChannelLife <= 0 {
+		opt.ChannelLife = defaultTTL
+	}
 	s := &Server{
+		channels: map[string]*channel{}, moods: map[string]Mood{}, sender: push.New(opt.Push, retryPush),
 		opt: opt, calendars: map[string]*calendar{}, changed: make(chan struct{}), requests: map[string]int{},
 		auth: oauth.New(oauth.Options{Now: opt.Now, Prefix: "ya29.", Scopes: []string{scopeAll}}),
 	}
@@ -120,6 +138,8 @@ var operations = map[string]string{
 	"DELETE /calendar/v3/calendars/{cal}/events/{event}":        "events.delete",
 	"GET /calendar/v3/calendars/{cal}/events/{event}/instances": "events.instances",
 	"POST /calendar/v3/freeBusy":                                "freeBusy.query",
+	"POST /calendar/v3/calendars/{cal}/events/watch":            "events.watch",
+	"POST /calendar/v3/channels/stop":                           "channels.stop",
 }
 
 func (s *Server) routes() *http.ServeMux {
@@ -137,6 +157,8 @@ func (s *Server) routes() *http.ServeMux {
 		"events.update":     s.api(s.updateEvent, writeScopes...),
 		"events.patch":      s.api(s.patchEvent, writeScopes...),
 		"events.delete":     s.api(s.deleteEvent, writeScopes...),
+		"events.watch":      s.api(s.watchEvents, readScopes...),
+		"channels.stop":     s.api(s.stopChannel, readScopes...),
 		"freeBusy.query":    s.api(s.queryFreeBusy, scopeReadonly, scopeAll+".freebusy", scopeEvents+".freebusy"),
 	}
 	for pattern, op := range operations {
@@ -173,6 +195,8 @@ type call struct {
 	r    *http.Request
 	user string
 	body []byte
+	// before runs without the lock before the reply is written; nil for nothing.
+	before func()
 }
 
 // api wraps a handler of the API: it reads the body, checks the token and one of the scopes besides the full one,
@@ -195,7 +219,11 @@ func (s *Server) api(handle func(*call) (any, *apiError), scopes ...string) http
 			writeError(w, apiErr)
 			return
 		}
-		v, apiErr := s.locked(handle, &call{w: w, r: r, user: access.User, body: body})
+		c := &call{w: w, r: r, user: access.User, body: body}
+		v, apiErr := s.locked(handle, c)
+		if c.before != nil {
+			c.before()
+		}
 		if apiErr != nil {
 			writeError(w, apiErr)
 			return
@@ -207,6 +235,14 @@ func (s *Server) api(handle func(*call) (any, *apiError), scopes ...string) http
 func (s *Server) locked(handle func(*call) (any, *apiError), c *call) (any, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.served++
+	s.catchUp()
+	effects := fault.From(c.r.Context())
+	if cal := s.find(c.user, c.r.PathValue("cal")); effects.Churn && cal != nil {
+		s.churn(cal)
+	}
+	s.effects = effects
+	defer func() { s.effects = fault.Effects{} }()
 	return handle(c)
 }
 

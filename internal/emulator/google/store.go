@@ -73,7 +73,9 @@ func (s *Server) store(c *calendar, e Event) *Event {
 			c.dropExceptions(e.ID)
 		}
 	}
+	s.hide(c, e.ID, old)
 	c.events[e.ID] = &e
+	s.tell(c)
 	return &e
 }
 

@@ -178,7 +178,10 @@ func (c *calendar) decode(body []byte, e *Event) *apiError {
 	e.Transparent, e.AttendeesOmitted = w.Transparency == "transparent", w.AttendeesOmitted
 	e.Private, e.Shared = nil, nil
 	if w.ExtendedProperties != nil {
-		e.Private, e.Shared = w.ExtendedProperties.Private, w.ExtendedProperties.Shared
+		e.Private, e.Shared = limited(w.ExtendedProperties.Private), limited(w.ExtendedProperties.Shared)
+	}
+	if tooMany(e.Private, e.Shared) {
+		return invalid("Too many extended properties.")
 	}
 	if !w.AttendeesOmitted { // rows that the sender could not see stay
 		e.Attendees, e.Response = nil, ""

@@ -107,7 +107,7 @@ func (s *Server) change(c *call, body func(found) ([]byte, *apiError)) (any, *ap
 	if apiErr != nil {
 		return nil, apiErr
 	}
-	if !f.event.live() { // reported from the field: an update of a deleted event is forbidden, not gone
+	if !f.event.live() && !s.opt.Undelete { // reported from the field: an update of a deleted event is forbidden, not gone
 		return nil, errForbidden()
 	}
 	if !ifMatch(c.r, f.event) {

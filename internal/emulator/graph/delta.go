@@ -43,6 +43,7 @@ func (s *Server) deltaView(c *call) (reply, *apiError) {
 	if apiErr != nil {
 		return reply{}, apiErr
 	}
+	c.asList()
 	rows := c.rows(t, s.opt.DeltaLag > 0)
 	start := min(t.Offset, len(rows))
 	end := min(start+size, len(rows))

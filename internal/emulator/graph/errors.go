@@ -41,6 +41,7 @@ var usual = map[int]*apiError{
 	http.StatusUnauthorized:       errToken(),
 	http.StatusForbidden:          errDenied(),
 	http.StatusNotFound:           errItem(),
+	http.StatusConflict:           {code: "Conflict", message: "The request conflicts with the state of the resource."},
 	http.StatusGone:               {code: "SyncStateNotFound", message: "The sync state generation is not found."},
 	http.StatusPreconditionFailed: {code: "ErrorIrresolvableConflict", message: "The change key does not match."},
 	http.StatusTooManyRequests: {

@@ -47,6 +47,7 @@ func (s *Server) listView(c *call) (reply, *apiError) {
 	if apiErr != nil {
 		return reply{}, apiErr
 	}
+	c.asList()
 	rows := c.cal.expand(from, to)
 	if strings.HasPrefix(c.r.URL.Query().Get("$orderby"), "start/dateTime") {
 		slices.SortStableFunc(rows, byStart)
@@ -60,6 +61,7 @@ var propertyFilter = regexp.MustCompile(`(?i)^\s*singleValueExtendedProperties/a
 // listEvents serves the events of a calendar: singles and masters, optionally those with an extended property. Other
 // filters are refused; a transactionId cannot be filtered by.
 func (s *Server) listEvents(c *call) (reply, *apiError) {
+	c.asList()
 	rows := slices.DeleteFunc(c.cal.sorted(), func(e *Event) bool { return e.gone || e.MasterID != "" })
 	if filter := c.r.URL.Query().Get("$filter"); filter != "" {
 		m := propertyFilter.FindStringSubmatch(filter)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"slotd/internal/emulator/oauth"
 )
 
 // route is a request's path, understood.
@@ -14,6 +16,9 @@ type route struct {
 	scope                 string
 	user, calendar, event string // empty: me, the default calendar, none
 	needsCalendar         bool
+	free                  bool                                // the path is of no mailbox
+	id                    string                              // of a subscription
+	unlocked              func(*call, oauth.Access) *apiError // runs before handle, without the lock; may be nil
 }
 
 // allowed returns the scopes of which one is needed.
@@ -49,6 +54,12 @@ func (s *Server) route(r *http.Request) *route {
 	}
 	rt := &route{}
 	switch {
+	case path[0] == "subscriptions":
+		if !s.subscriptionRoute(rt, r.Method, path[1:]) {
+			return unknown
+		}
+		rt.handler = s.api(rt)
+		return rt
 	case path[0] == "me":
 		path = path[1:]
 	case path[0] == "users" && len(path) > 1:

@@ -5,8 +5,8 @@
 // header, ids look different without IdType="ImmutableId", and nobody refuses an overlap.
 //
 // It knows no type of the daemon. A test or a demo plays the people through the methods of [Server]: [Server.Put],
-// [Server.Delete], [Server.Events], [Server.Occurrences]. A Server is safe for concurrent use, starts no goroutine,
-// and holds its lock only while it computes.
+// [Server.Delete], [Server.Events], [Server.Occurrences]. A Server is safe for concurrent use and holds its lock only
+// while it computes. Goroutines it has only while it pushes, until [Server.Close].
 //
 // Protocol: learn.microsoft.com/graph/api/resources/event, /graph/delta-query-events, /graph/outlook-immutable-id.
 package graph
@@ -18,6 +18,7 @@ import (
 
 	"slotd/internal/emulator/fault"
 	"slotd/internal/emulator/oauth"
+	"slotd/internal/emulator/push"
 )
 
 // Credentials are what a daemon is configured with for one account.
@@ -33,6 +34,10 @@ type Options struct {
 	BaseURL string
 	// DeltaLag is how long a change stays unseen by the delta feed; the view shows it at once.
 	DeltaLag time.Duration
+	// Push carries the messages to subscribers; nil means a plain client.
+	Push *http.Client
+	// SubscriptionLife is the longest life of a subscription; 0 means 10,080 minutes.
+	SubscriptionLife time.Duration
 }
 
 const (
@@ -63,6 +68,13 @@ type Server struct {
 	changed   chan struct{}
 	lastID    int
 	requests  map[string]int
+	served    int           // API requests
+	effects   fault.Effects // of the request that is being served
+
+	subscriptions map[string]*subscription
+	subscribed    int
+	moods         map[string]Mood // by calendar
+	sender        *push.Sender
 }
 
 // mailbox is one user with calendars, the default one first.
@@ -82,6 +94,7 @@ type calendar struct {
 	epoch      int       // delta tokens of an older one are expired
 	expiryCode *apiError // how expired tokens are refused
 	change     uint64    // version of the last change
+	lag        map[string]lagged
 }
 
 // New returns a server without accounts and calendars.
@@ -92,7 +105,11 @@ func New(opt Options) *Server {
 	if opt.PageSize <= 0 || opt.PageSize > maxPage {
 		opt.PageSize = maxPage
 	}
+	if opt.SubscriptionLife <= 0 {
+		opt.SubscriptionLife = maxSubscriptionLife
+	}
 	return &Server{
+		subscriptions: map[string]*subscription{}, moods: map[string]Mood{}, sender: push.New(opt.Push, retryPush),
 		opt: opt, mailboxes: map[string]*mailbox{}, calendars: map[string]*calendar{}, changed: make(chan struct{}),
 		requests: map[string]int{},
 		auth: oauth.New(oauth.Options{
@@ -123,6 +140,10 @@ type call struct {
 	event *Event    // nil where the path names none
 	body  []byte
 	prefs prefs
+	list  bool // the reply is a list
+	app   bool // it acts for an application, which may reach every mailbox
+	// before runs without the lock before the reply is written; nil for nothing.
+	before func()
 }
 
 // reply is a status with a body; a nil body sends none.
@@ -152,7 +173,17 @@ func (s *Server) api(rt *route) http.HandlerFunc {
 			writeError(w, apiErr)
 			return
 		}
-		rep, apiErr := s.locked(rt, access, &call{w: w, r: r, body: body})
+		c := &call{w: w, r: r, body: body, app: access.App}
+		if rt.unlocked != nil {
+			if apiErr := rt.unlocked(c, access); apiErr != nil {
+				writeError(w, apiErr)
+				return
+			}
+		}
+		rep, apiErr := s.locked(rt, access, c)
+		if c.before != nil {
+			c.before()
+		}
 		if apiErr != nil {
 			writeError(w, apiErr)
 			return
@@ -172,12 +203,24 @@ func (s *Server) locked(rt *route, access oauth.Access, c *call) (reply, *apiErr
 	if apiErr = s.resolve(rt, access, c); apiErr != nil {
 		return reply{}, apiErr
 	}
+	s.served++
+	s.catchUp()
+	effects := fault.From(c.r.Context())
+	if effects.Churn && c.cal != nil {
+		s.churn(c)
+	}
+	s.effects = effects
+	defer func() { s.effects = fault.Effects{} }()
 	return rt.handle(c)
 }
 
 // resolve finds the mailbox, calendar and event of the path.
 func (s *Server) resolve(rt *route, access oauth.Access, c *call) *apiError {
 	user := rt.user
+	if rt.free {
+		c.box = s.mailboxes[access.User] // nil for an application
+		return nil
+	}
 	switch {
 	case user == "" && access.App:
 		return newError(http.StatusBadRequest, "BadRequest", "/me request is only valid with delegated authentication flow.")

@@ -131,6 +131,9 @@ func (c *call) shape(e *Event) object {
 		var props []object
 		for _, id := range ids {
 			if v, ok := e.Properties[id]; ok {
+				if chars := []rune(v); c.list && len(chars) > maxListed {
+					v = string(chars[:maxListed])
+				}
 				props = append(props, object{"id": id, "value": v})
 			}
 		}
