@@ -71,6 +71,7 @@ var records = map[string]func() interface{ version() int }{
 	prefixHolders: func() interface{ version() int } { return &holdersRecord{} },
 	prefixNotice:  func() interface{ version() int } { return &noticeRecord{} },
 	prefixOwn:     func() interface{ version() int } { return &ownRecord{} },
+	prefixChannel: func() interface{ version() int } { return &channelsRecord{} },
 }
 
 // checkRecord decodes one record. A kind that is not known here belongs to another package or a newer slotd, and

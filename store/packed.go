@@ -151,6 +151,7 @@ func appendString(out []byte, s string) []byte {
 // unpacker reads a packed document. After the first fault everything reads as zero; end returns the fault.
 type unpacker struct {
 	rest []byte
+	text string // the same bytes, of which strings are parts: one allocation for all of them
 	bad  bool
 }
 
@@ -162,7 +163,7 @@ func newUnpacker(data []byte, newest byte) (u *unpacker, version byte, err error
 	case data[0] > newest:
 		return nil, 0, ErrNewer
 	}
-	return &unpacker{rest: data[1:]}, data[0], nil
+	return &unpacker{rest: data[1:], text: string(data[1:])}, data[0], nil
 }
 
 func (u *unpacker) byte() byte {
@@ -216,9 +217,9 @@ func (u *unpacker) string() string {
 	if u.bad {
 		return ""
 	}
-	s := string(u.rest[:n])
+	at := len(u.text) - len(u.rest)
 	u.rest = u.rest[n:]
-	return s
+	return u.text[at : at+n]
 }
 
 func (u *unpacker) end() error {

@@ -1,13 +1,10 @@
 package syncer
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,257 +17,12 @@ import (
 	"slotd/store/kv/bolt"
 )
 
-// provider is a calendar provider in memory. Its hook is called between the steps of each call, with no lock held; its error
-// fails the call at that step, so an error of "applied" is a reply that was lost.
-//
-//	changed   before a question about changes         read      before the first page
-//	page      before each further page                read done after the last page
-//	apply     before a write                          applied   after it
-type provider struct {
-	mu        sync.Mutex
-	hooked    func(op, cal string) error
-	calendars map[string]*fakeCalendar
-	calls     []call
-	running   int
-	most      int // calls that ran at once
-}
-
-type call struct {
-	op, cal string
-	at      time.Time
-	want    calendar.Wanted
-	cursor  calendar.Cursor
-}
-
-type fakeCalendar struct {
-	events   map[string]fakeEvent
-	changes  int           // counts changes; it is the cursor
-	epoch    int           // cursors of an older one are expired
-	noCursor bool          // serves no cursors
-	pageSize int           // 0: all on one page
-	short    time.Duration // snapshots end this much early
-}
-
-type fakeEvent struct {
-	calendar.Event
-	title   string
-	version uint64
-}
-
-func newProvider() *provider {
-	return &provider{calendars: map[string]*fakeCalendar{}}
-}
-
-// hook replaces what is called between the steps; nil is nothing.
-func (p *provider) hook(on func(op, cal string) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.hooked = on
-}
-
-func (p *provider) on(op, cal string) error {
-	p.mu.Lock()
-	hooked := p.hooked
-	p.mu.Unlock()
-	if hooked == nil {
-		return nil
-	}
-	return hooked(op, cal)
-}
-
-// cal returns a calendar; the caller holds mu or is alone.
-func (p *provider) cal(name string) *fakeCalendar {
-	c := p.calendars[name]
-	if c == nil {
-		c = &fakeCalendar{events: map[string]fakeEvent{}}
-		p.calendars[name] = c
-	}
-	return c
-}
-
-// set changes a calendar's behaviour.
-func (p *provider) set(name string, f func(*fakeCalendar)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f(p.cal(name))
-}
-
-// put creates or changes an event as a person would.
-func (p *provider) put(name string, e calendar.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.cal(name)
-	c.events[e.ID] = fakeEvent{Event: e}
-	c.changes++
-}
-
-func (p *provider) delete(name, id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.cal(name)
-	delete(c.events, id)
-	c.changes++
-}
-
-// events returns what is in a calendar, by start.
-func (p *provider) events(name string) []fakeEvent {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []fakeEvent
-	for _, e := range p.cal(name).events {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, func(a, b fakeEvent) int {
-		return cmp.Or(cmp.Compare(a.Interval.Start, b.Interval.Start), cmp.Compare(a.ID, b.ID))
-	})
-	return out
-}
-
-// count returns how many calls of op began for a calendar, "" for all.
-func (p *provider) count(op, cal string) int { return len(p.made(op, cal)) }
-
-func (p *provider) made(op, cal string) []call {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []call
-	for _, c := range p.calls {
-		if c.op == op && (cal == "" || c.cal == cal) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func (p *provider) begin(c call) (end func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c.at = time.Now()
-	p.calls = append(p.calls, c)
-	p.running++
-	p.most = max(p.most, p.running)
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.running--
-	}
-}
-
-func (p *provider) Changed(
-	_ context.Context, cal string, _ calendar.Interval, cursor calendar.Cursor,
-) (calendar.Change, error) {
-	defer p.begin(call{op: "changed", cal: cal, cursor: cursor})()
-	if err := p.on("changed", cal); err != nil {
-		return calendar.Change{}, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.cal(cal)
-	if c.noCursor {
-		return calendar.Change{Changed: true}, nil
-	}
-	now := calendar.Cursor(fmt.Sprintf("%d-%d", c.epoch, c.changes))
-	if cursor == "" {
-		return calendar.Change{Changed: true, Cursor: now}, nil
-	}
-	var epoch, changes int
-	if _, err := fmt.Sscanf(string(cursor), "%d-%d", &epoch, &changes); err != nil || epoch != c.epoch {
-		return calendar.Change{}, &calendar.Error{Kind: calendar.Expired, Op: "look for changes", Status: 410}
-	}
-	return calendar.Change{Changed: changes != c.changes, Cursor: now}, nil
-}
-
-func (p *provider) Read(ctx context.Context, cal string, window calendar.Interval) (calendar.Snapshot, error) {
-	defer p.begin(call{op: "read", cal: cal})()
-	if err := p.on("read", cal); err != nil {
-		return calendar.Snapshot{}, err
-	}
-	snap := calendar.Snapshot{Window: window}
-	for offset, more := 0, true; more; {
-		if snap.Pages > 0 {
-			if err := p.on("page", cal); err != nil {
-				return calendar.Snapshot{}, err
-			}
-		}
-		var rows []calendar.Event
-		rows, more = p.page(cal, window, offset)
-		snap.Events = append(snap.Events, rows...)
-		offset += len(rows)
-		snap.Pages++
-	}
-	p.set(cal, func(c *fakeCalendar) { snap.Window.End -= int64(c.short / time.Second) })
-	if err := p.on("read done", cal); err != nil {
-		return calendar.Snapshot{}, err
-	}
-	return snap, ctx.Err()
-}
-
-func (p *provider) page(cal string, window calendar.Interval, offset int) (rows []calendar.Event, more bool) {
-	var all []calendar.Event
-	for _, e := range p.events(cal) {
-		if e.Interval.Overlaps(window) {
-			all = append(all, e.Event)
-		}
-	}
-	p.mu.Lock()
-	size := p.cal(cal).pageSize
-	p.mu.Unlock()
-	all = all[min(offset, len(all)):]
-	if size > 0 && len(all) > size {
-		return all[:size], true
-	}
-	return all, false
-}
-
-// Apply behaves as Google does: the identity is the event's id.
-func (p *provider) Apply(ctx context.Context, cal string, w calendar.Wanted) (calendar.Written, error) {
-	defer p.begin(call{op: "apply", cal: cal, want: w})()
-	if err := p.on("apply", cal); err != nil {
-		return calendar.Written{}, err
-	}
-	got, err := p.write(cal, w)
-	if err != nil {
-		return got, err
-	}
-	if err := p.on("applied", cal); err != nil {
-		return calendar.Written{}, err
-	}
-	return got, ctx.Err()
-}
-
-func (p *provider) write(cal string, w calendar.Wanted) (calendar.Written, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.cal(cal)
-	old, there := c.events[w.Identity]
-	switch {
-	case w.Removed:
-		delete(c.events, w.Identity)
-		c.changes++
-		return calendar.Written{}, nil
-	case there && w.Known.ID == "" && !w.Unclear:
-		return calendar.Written{}, &calendar.Error{Kind: calendar.Conflict, Op: "insert event", Status: 409}
-	case !there && w.Known.ID != "":
-		return calendar.Written{}, &calendar.Error{Kind: calendar.Gone, Op: "update event", Status: 404}
-	case there && old.version == w.Version:
-		return written(old), nil
-	}
-	e := fakeEvent{title: w.Title, version: w.Version, Event: calendar.Event{
-		ID: w.Identity, Identity: w.Identity, Interval: w.Interval, Busy: true, Marker: w.Marker,
-	}}
-	c.events[w.Identity] = e
-	c.changes++
-	return written(e), nil
-}
-
-func written(e fakeEvent) calendar.Written {
-	return calendar.Written{ID: e.ID, ETag: fmt.Sprint(e.version), Interval: e.Interval, Version: e.version}
-}
-
 // countingDB counts commits and lets a test stop in one.
 type countingDB struct {
 	kv.DB
 	updates atomic.Int64
 	fail    atomic.Pointer[func() error] // called before an Update, nil for none
+	after   atomic.Pointer[func() error] // called after it
 }
 
 func (c *countingDB) Update(ctx context.Context, fn func(kv.Tx) error) error {
@@ -280,7 +32,11 @@ func (c *countingDB) Update(ctx context.Context, fn func(kv.Tx) error) error {
 		}
 	}
 	c.updates.Add(1)
-	return c.DB.Update(ctx, fn)
+	err := c.DB.Update(ctx, fn)
+	if after := c.after.Load(); after != nil && err == nil {
+		err = (*after)()
+	}
+	return err
 }
 
 // rig is a syncer before a provider, to be used inside a synctest bubble: virtual time begins at midnight UTC on
@@ -325,8 +81,9 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig), cals ...calendar.ID) 
 			Describe: func(b *booking.Booking, p booking.Person, _ booking.Placement) (title, body string) {
 				return booking.Templates{Title: "{name}"}.Render(b, p, "", "")
 			},
-			Zone: func(string) string { return "Europe/Berlin" },
-			Log:  slog.New(slog.DiscardHandler),
+			Zone:     func(string) string { return "Europe/Berlin" },
+			Capacity: func(string) int { return 1 },
+			Log:      slog.New(slog.DiscardHandler),
 		}
 		defer func() {
 			r.stop()
@@ -436,17 +193,25 @@ func (r *rig) mark(id string) (m store.Mark, found bool) {
 // book does what a confirm does, and tells the write-back.
 func (r *rig) book(id string, cal calendar.ID, span calendar.Interval) {
 	r.t.Helper()
-	b := &booking.Booking{
-		ID: id, Reference: "R-" + id, Version: 1, Status: booking.Confirmed, Service: "check", Interval: span, Created: time.Now(),
-		Placements: []booking.Placement{{
-			Resource: "adams", Calendar: cal, Status: booking.Pending, Identity: "identity-" + id,
-		}},
-	}
-	r.update(func(tx *store.Tx) error {
-		tx.InsertBooking(b, booking.Person{Name: "Erika"}, time.Now())
-		return nil
-	})
-	r.Written(cal)
+	r.bookTeam(id, span, seat(id, "adams", cal))
+}
+
+func (r *rig) bookTeam(id string, span calendar.Interval, seats ...booking.Seat) {
+	r.t.Helper()
+	b := &booking.Booking{ID: id, Reference: "R-" + id, Service: "check", Interval: span}
+	b.Begin(booking.Act{At: time.Now(), By: booking.ByCustomer}, seats)
+	r.update(func(tx *store.Tx) error { return tx.InsertBooking(b, booking.Person{Name: "Erika"}, time.Now()) })
+	r.Written("")
+}
+
+// seat is a place in a calendar. The first identity at adams is short, as most tests know no other.
+func seat(id, resource string, cal calendar.ID) booking.Seat {
+	return booking.Seat{Resource: resource, Calendar: cal, Identity: func(attempt int) string {
+		if resource == "adams" && attempt == 1 {
+			return "identity-" + id
+		}
+		return fmt.Sprintf("identity-%s-%s-%d", id, resource, attempt)
+	}}
 }
 
 func (r *rig) update(fn func(*store.Tx) error) {
@@ -456,28 +221,55 @@ func (r *rig) update(fn func(*store.Tx) error) {
 	}
 }
 
-// change is a booking's next version, as a move or a cancel makes it.
-func (r *rig) change(id string, fn func(*booking.Booking)) {
+// change changes a booking as the desk does, and tells the write-back.
+func (r *rig) change(id string, fn func(*booking.Booking) error) {
 	r.t.Helper()
 	r.update(func(tx *store.Tx) error {
 		b, err := tx.Booking(id)
 		if err != nil {
 			return err
 		}
-		fn(b)
-		b.Version++
-		tx.PutBooking(b)
-		mark, found, err := tx.Mark(store.OutboxID{Booking: id})
-		next := store.Mark{OutboxID: store.OutboxID{Booking: id}, Since: time.Now(), Next: time.Now()}
-		if !found {
-			tx.PutMark(nil, next)
-		} else {
-			next.Unclear = mark.Unclear
-			tx.PutMark(&mark, next)
+		was := b.Clone()
+		if err := fn(b); err != nil {
+			return err
 		}
-		return err
+		return tx.ChangeBooking(was, b, time.Now())
 	})
 	r.Written("")
+}
+
+func byCustomer() booking.Act { return booking.Act{At: time.Now(), By: booking.ByCustomer} }
+
+func (r *rig) cancel(id string) {
+	r.t.Helper()
+	r.change(id, func(b *booking.Booking) error { return b.Cancel(byCustomer()) })
+}
+
+// move gives a booking another time, and other seats unless there are none.
+func (r *rig) move(id string, to calendar.Interval, seats ...booking.Seat) {
+	r.t.Helper()
+	r.change(id, func(b *booking.Booking) error {
+		if len(seats) == 0 {
+			for i, p := range b.Placements {
+				if b.Wanted(i) {
+					seats = append(seats, seat(id, p.Resource, p.Calendar))
+				}
+			}
+		}
+		return b.Move(byCustomer(), to, seats)
+	})
+}
+
+// verify checks what must hold of the store, and returns what does not.
+func (r *rig) verify() {
+	r.t.Helper()
+	report, err := store.Verify(r.t.Context(), r.db.DB, store.VerifyOptions{Now: time.Now()})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, f := range report.Findings {
+		r.t.Errorf("verify: %s", f)
+	}
 }
 
 // hours is a span on a day after 1 January 2000, in UTC.

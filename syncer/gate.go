@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -37,8 +38,14 @@ const (
 	longestWait  = 2 * time.Minute
 )
 
+// errClosed is why a call with a deadline was not made: the provider asked to be left alone for longer.
+var errClosed = errors.New("the provider asked to wait longer than the call can")
+
 // do runs call when its turn comes, and returns its error or that of ctx.
 func (g *gate) do(ctx context.Context, call func(context.Context) error) error {
+	if g.closedFor(ctx) {
+		return errClosed
+	}
 	select {
 	case g.slots <- struct{}{}:
 		defer func() { <-g.slots }()
@@ -49,6 +56,9 @@ func (g *gate) do(ctx context.Context, call func(context.Context) error) error {
 		return err
 	}
 	for { // last, because another call may have been refused while this one waited for the rate
+		if g.closedFor(ctx) {
+			return errClosed
+		}
 		wait := g.wait()
 		if wait <= 0 {
 			break
@@ -72,6 +82,12 @@ func (g *gate) doWithin(ctx context.Context, p *pulse, limit time.Duration, call
 		defer cancel()
 		return call(ctx)
 	})
+}
+
+// closedFor reports whether the gate opens only after the deadline of a call.
+func (g *gate) closedFor(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return bounded && g.wait() > time.Until(deadline)
 }
 
 func (g *gate) wait() time.Duration {

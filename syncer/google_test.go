@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,7 +113,17 @@ func TestWithGoogle(t *testing.T) {
 		{"insert happened, and said it failed", &fault.Rule{Op: "events.insert", After: true, Status: 500}},
 		{"insert happened, the reply is cut", &fault.Rule{Op: "events.insert", After: true, Truncate: true}},
 		{"throttled", &fault.Rule{Op: "events.", Status: 429, RetryAfter: "30", Times: 3}},
+		{"insert disputed", &fault.Rule{Op: "events.insert", Status: 409, Times: 2}},
 		{"lists fail", &fault.Rule{Op: "events.list", Reset: true, Times: 3}},
+		{"lists lag", &fault.Rule{Method: "POST", LagFor: 4 * time.Minute}},
+		{"etags churn", &fault.Rule{Churn: true, Times: 40}},
+		{"patch refused", &fault.Rule{Op: "events.patch", Status: 503, Times: 2}},
+		{"patch disputed", &fault.Rule{Op: "events.patch", Status: 412, Times: 4}},
+		{"patch happened, the reply is lost", &fault.Rule{Op: "events.patch", After: true, Reset: true}},
+		{"patch happened, and said it failed", &fault.Rule{Op: "events.patch", After: true, Status: 500, Times: 2}},
+		{"delete refused", &fault.Rule{Op: "events.delete", Status: 503, Times: 2}},
+		{"delete disputed", &fault.Rule{Op: "events.delete", Status: 412, Times: 4}},
+		{"delete happened, the reply is lost", &fault.Rule{Op: "events.delete", After: true, Reset: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { withGoogle(t, tt.rule) }) })
@@ -146,7 +157,8 @@ func withGoogle(t *testing.T, rule *fault.Rule) {
 		Store: st, Calendars: []calendar.ID{"g/adams"}, Poll: time.Minute, Ahead: 5 * 24 * time.Hour,
 		Accounts: map[string]syncer.Account{"g": {Source: client, Sink: client, Concurrency: 4, PerMinute: 600}},
 		Describe: func(*booking.Booking, booking.Person, booking.Placement) (string, string) { return "Check-up", "" },
-		Zone:     func(string) string { return "Europe/Berlin" }, Log: slog.New(slog.DiscardHandler),
+		Zone:     func(string) string { return "Europe/Berlin" }, Capacity: func(string) int { return 1 },
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -160,26 +172,66 @@ func withGoogle(t *testing.T, rule *fault.Rule) {
 	defer wg.Wait()
 	defer cancel()
 	b := &booking.Booking{
-		ID: "b1", Reference: "K7M-2QX", Version: 1, Status: booking.Confirmed,
+		ID: "b1", Reference: "K7M-2QX", Service: "check",
 		Interval: calendar.Between(start.Add(30*time.Minute), start.Add(time.Hour)),
-		Placements: []booking.Placement{{
-			Resource: "adams", Calendar: "g/adams", Status: booking.Pending, Identity: google.Identity(st.ID(), "b1", "adams", 1),
-		}},
 	}
-	if err := st.Update(ctx, func(tx *store.Tx) error { tx.InsertBooking(b, booking.Person{}, time.Now()); return nil }); err != nil {
+	b.Begin(booking.Act{At: time.Now(), By: booking.ByCustomer}, []booking.Seat{{
+		Resource: "adams", Calendar: "g/adams",
+		Identity: func(attempt int) string { return google.Identity(st.ID(), "b1", "adams", attempt) },
+	}})
+	err = st.Update(ctx, func(tx *store.Tx) error { return tx.InsertBooking(b, booking.Person{}, time.Now()) })
+	if err != nil {
 		t.Fatal(err)
 	}
 	s.Written("g/adams")
 	time.Sleep(15 * time.Minute)
 	synctest.Wait()
-	ours := 0
+	wantAtGoogle(t, st, server, b.Interval, booking.Seen)
+	change := func(fn func(b *booking.Booking, a booking.Act) error) {
+		t.Helper()
+		err := st.Update(ctx, func(tx *store.Tx) error {
+			b, err := tx.Booking("b1")
+			if err != nil {
+				return err
+			}
+			was := b.Clone()
+			if err := fn(b, booking.Act{At: time.Now(), By: booking.ByCustomer}); err != nil {
+				return err
+			}
+			return tx.ChangeBooking(was, b, time.Now())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Written("g/adams")
+		time.Sleep(15 * time.Minute)
+		synctest.Wait()
+	}
+	later := calendar.Between(start.Add(90*time.Minute), start.Add(2*time.Hour))
+	change(func(b *booking.Booking, a booking.Act) error {
+		return b.Move(a, later, []booking.Seat{{Resource: "adams", Calendar: "g/adams"}})
+	})
+	wantAtGoogle(t, st, server, later, booking.Seen)
+	change(func(b *booking.Booking, a booking.Act) error { return b.Cancel(a) })
+	wantAtGoogle(t, st, server, calendar.Interval{}, booking.Written)
+	if time.Since(st.Checked("g/adams")) > 2*time.Minute {
+		t.Errorf("confirmed at %v", st.Checked("g/adams"))
+	}
+}
+
+// wantAtGoogle checks that the booking has its one event at Google, none when at is empty, and that the mirror shows it.
+func wantAtGoogle(
+	t *testing.T, st *store.Store, server *emulator.Server, at calendar.Interval, status booking.PlacementStatus,
+) {
+	t.Helper()
+	var ours []calendar.Interval
 	for _, e := range server.Events("adams") {
-		if strings.HasPrefix(e.Title, "Check-up") && e.Start.Unix() == b.Start && e.End.Unix() == b.End {
-			ours++
+		if strings.HasPrefix(e.Title, "Check-up") {
+			ours = append(ours, calendar.Between(e.Start, e.End))
 		}
 	}
-	err = st.View(ctx, func(r *store.Reader) error {
-		got, err := r.Booking("b1")
+	err := st.View(t.Context(), func(r *store.Reader) error {
+		b, err := r.Booking("b1")
 		if err != nil {
 			return err
 		}
@@ -187,18 +239,23 @@ func withGoogle(t *testing.T, rule *fault.Rule) {
 		if err != nil {
 			return err
 		}
-		if ours != 1 || got.Placements[0].Status != booking.Seen || got.Conflict {
-			t.Errorf("%d events at Google, booking %+v", ours, got)
+		if p := b.Placements[0]; p.Status != status || b.Conflict() || !p.Left.Empty() {
+			t.Errorf("booking %+v", b)
 		}
-		if len(busy.Foreign) != 7 || len(busy.Own) != 1 || busy.Own[0].Interval != b.Interval {
-			t.Errorf("mirror %+v", busy)
+		var own []calendar.Interval
+		for _, o := range busy.Own {
+			own = append(own, o.Interval)
+		}
+		var want []calendar.Interval
+		if !at.Empty() {
+			want = []calendar.Interval{at}
+		}
+		if !slices.Equal(ours, want) || !slices.Equal(own, want) || len(busy.Foreign) != 7 {
+			t.Errorf("at Google %v, in the mirror %+v, want %v", ours, busy, want)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Error(err)
-	}
-	if time.Since(st.Checked("g/adams")) > 2*time.Minute {
-		t.Errorf("confirmed at %v", st.Checked("g/adams"))
 	}
 }

@@ -36,27 +36,28 @@ func sort(
 type matcher struct {
 	marker     string // what our markers of this store begin with
 	byEvent    map[string]*store.OwnEvent
-	byIdentity map[string]*store.OwnEvent // of those whose first write has not settled
-	byBooking  map[string]*store.OwnEvent // the same
+	byIdentity map[string]*store.OwnEvent   // of those whose first write has not settled
+	byBooking  map[string][]*store.OwnEvent // the same
 }
 
 func newMatcher(own []store.OwnEvent, storeID string) *matcher {
 	m := &matcher{
 		marker: storeID + "/", byEvent: map[string]*store.OwnEvent{}, byIdentity: map[string]*store.OwnEvent{},
-		byBooking: map[string]*store.OwnEvent{},
+		byBooking: map[string][]*store.OwnEvent{},
 	}
 	for i := range own {
 		if o := &own[i]; o.EventID != "" {
 			m.byEvent[o.EventID] = o
 		} else {
-			m.byIdentity[o.Identity], m.byBooking[o.Booking] = o, o
+			m.byIdentity[o.Identity] = o
+			m.byBooking[o.Booking] = append(m.byBooking[o.Booking], o)
 		}
 	}
 	return m
 }
 
 // match returns the entry of our event that e is, nil for a foreign one. Until our first write has settled its id is not
-// known; then the identity tells, or where a server shows none, the first event with our marker.
+// known; then the identity tells, or where a server shows none, the first events with our marker.
 func (m *matcher) match(e calendar.Event) *store.OwnEvent {
 	if o := m.byEvent[e.ID]; o != nil {
 		return o
@@ -69,9 +70,12 @@ func (m *matcher) match(e calendar.Event) *store.OwnEvent {
 		return nil
 	}
 	id, _, _ := strings.Cut(rest, "/")
-	o := m.byBooking[id]
-	delete(m.byBooking, id)
-	return o
+	waiting := m.byBooking[id]
+	if len(waiting) == 0 {
+		return nil
+	}
+	m.byBooking[id] = waiting[1:]
+	return waiting[0]
 }
 
 func cut(i, window calendar.Interval) calendar.Interval {

@@ -21,22 +21,33 @@ type mirror struct {
 	log    *slog.Logger
 	wake   chan struct{} // one slot
 	pulse  pulse
+	live   *live // the reads of single times
 	// told is told that a person's change left something to be written.
 	told func(calendar.ID)
+	// recovery takes what is read while a restore is not over.
+	recovery *recovery
+	// noticed is told of a change that was found without a message.
+	noticed func(cal calendar.ID, at time.Time)
 
 	// Owned by the loop.
 	loaded bool
 	state  store.Mirror // what is stored, with the newest cursor
 	read   bool         // a snapshot is stored
+	swept  bool         // one that this process has read
+	// quiet is set while the window is read although the cursor says that nothing changed since the last snapshot.
+	quiet bool
+	// recheck is when the window is read once more because the last list seemed to lag behind; zero when it did not.
+	recheck time.Time
 
-	mu   sync.Mutex // guards the fields below; never held across a call
-	full bool       // the next look reads the window whatever the cursor says
-	last Status
+	mu     sync.Mutex // guards the fields below; never held across a call
+	full   bool       // the next look reads the window whatever the cursor says
+	pushed bool       // a message of the provider asked for the next look
+	last   Status
 }
 
 func newMirror(id calendar.ID, source Source, g *gate, cfg Config, told func(calendar.ID)) *mirror {
 	return &mirror{
-		id: id, source: source, gate: g, cfg: cfg, told: told, wake: make(chan struct{}, 1),
+		id: id, source: source, gate: g, cfg: cfg, told: told, wake: make(chan struct{}, 1), live: newLive(),
 		log: cfg.Log.With("calendar", string(id)), last: Status{Calendar: id},
 		// The first look reads: since the snapshot on disk the config may have changed what is busy, and a crash may have
 		// come before what it said of our own events was recorded.
@@ -52,6 +63,22 @@ func (m *mirror) nudge(full bool) {
 	case m.wake <- struct{}{}:
 	default:
 	}
+}
+
+// push is nudge for a message of the provider.
+func (m *mirror) push(full bool) {
+	m.mu.Lock()
+	m.pushed = true
+	m.mu.Unlock()
+	m.nudge(full)
+}
+
+func (m *mirror) takePushed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	pushed := m.pushed
+	m.pushed = false
+	return pushed
 }
 
 func (m *mirror) takeFull() bool {
@@ -73,6 +100,10 @@ const (
 	readTries   = 4               // reads of a calendar that changes while it is read
 	callTimeout = 2 * time.Minute // one question to the provider, all pages
 	slowestLook = 3 * time.Minute // between two looks that fail, where the poll time is not longer anyway
+	lagCheck    = 1 * time.Minute // until the next read after one that seemed to lag behind
+	// pushLag is the time until the window is read after a message that no change was found for: what tells of changes can
+	// lag behind the messages.
+	pushLag = 10 * time.Second
 )
 
 // run looks at the calendar until ctx ends.
@@ -120,6 +151,9 @@ func (m *mirror) note(err error) time.Duration {
 		m.last.Failures, m.last.Error = 0, nil
 	}
 	wait = jitter(wait)
+	if err == nil && !m.recheck.IsZero() {
+		wait = min(wait, max(m.recheck.Sub(m.cfg.Now()), 0))
+	}
 	m.last.Next = m.cfg.Now().Add(wait)
 	return wait
 }
@@ -141,8 +175,13 @@ func (m *mirror) look(ctx context.Context) error {
 		}
 	}
 	window := m.window()
-	full := m.takeFull() || !m.read || m.state.Window != window
 	begun := m.cfg.Now()
+	asked := m.takeFull()
+	full := asked || !m.read || m.state.Window != window
+	if !m.recheck.IsZero() && !begun.Before(m.recheck) {
+		full, m.recheck = true, time.Time{}
+	}
+	pushed := m.takePushed()
 	cursor := m.state.Cursor
 	if m.state.Window != window {
 		cursor = "" // a cursor may belong to its window
@@ -151,8 +190,15 @@ func (m *mirror) look(ctx context.Context) error {
 	if err == nil && !change.Changed && !full {
 		m.state.Cursor = change.Cursor
 		m.cfg.Store.MarkChecked(m.id, begun)
+		if pushed && m.recheck.IsZero() {
+			m.recheck = begun.Add(pushLag)
+		}
 		return nil
 	}
+	if err == nil && !pushed && !full {
+		m.noticed(m.id, begun)
+	}
+	m.quiet = asked && m.swept && cursor != "" && !change.Changed
 	if err == nil {
 		err = m.readWhole(ctx, window, change.Cursor)
 	}
@@ -220,6 +266,7 @@ func (m *mirror) readWhole(ctx context.Context, window calendar.Interval, cursor
 				return err
 			}
 			steady, cursor = !change.Changed, change.Cursor
+			m.quiet = m.quiet && steady
 		default:
 			// Without a cursor, two equal reads in a row are the best there is.
 			steady = try > 0 && sameEvents(previous, snap.Events)
@@ -240,17 +287,24 @@ func (m *mirror) readOnce(ctx context.Context, window calendar.Interval) (snap c
 		return err
 	})
 	if err == nil && !snap.Window.Covers(window) {
-		err = &calendar.Error{Kind: calendar.Unclear, Op: "read window", Reason: "the snapshot does not cover the window"}
+		err = errShort
 	}
 	return snap, err
 }
 
+// errShort is an answer that leaves a part of what was asked about open.
+var errShort = &calendar.Error{Kind: calendar.Unclear, Op: "read window", Reason: "the snapshot does not cover the window"}
+
 // commit swaps the mirror and reconciles our own events with it.
 func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor calendar.Cursor, begun time.Time) error {
 	var own []store.OwnEvent
+	var was *calendar.Busy
 	err := m.cfg.Store.View(ctx, func(r *store.Reader) (err error) {
 		// The index is newer than the read, so whatever of ours the read can have seen is in it.
-		own, err = r.OwnEvents(m.id)
+		if own, err = r.OwnEvents(m.id); err != nil {
+			return err
+		}
+		was, err = r.Busy(m.id)
 		return err
 	})
 	if err != nil {
@@ -258,21 +312,50 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 	}
 	busy, present := sort(snap, own, m.cfg.Store.ID())
 	state := store.Mirror{Cursor: cursor, Window: snap.Window, ReadAt: begun, Events: len(snap.Events)}
-	err = m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		tx.PutSnapshot(m.id, busy, state)
-		return nil
-	})
-	if err != nil {
+	if err = m.swap(ctx, busy, state); err != nil {
 		return fmt.Errorf("store the snapshot: %w", err)
 	}
+	if m.quiet {
+		m.compareDrift(ctx, was, busy, state)
+	}
+	m.swept = true
 	if !m.read {
 		m.log.Info("mirror: first snapshot", "events", len(snap.Events), "busy", len(busy.Foreign))
 	}
 	m.state, m.read = state, true
 	m.cfg.Store.MarkChecked(m.id, begun)
-	if err := m.reconcile(ctx, reading{begun: begun, window: snap.Window, busy: busy, present: present}, own); err != nil {
+	if gathering, err := m.recovery.read(ctx, m.id, snap); gathering {
+		if err != nil {
+			m.nudgeLater()
+		}
+		return err
+	}
+	later, err := m.reconcile(ctx, reading{begun: begun, window: snap.Window, busy: busy, present: present}, own)
+	if later {
+		m.recheck = m.cfg.Now().Add(lagCheck)
+	}
+	if err == nil {
+		err = m.recovery.reconciled(ctx, m.id)
+	}
+	if err != nil {
 		m.nudgeLater() // the cursor says "nothing changed" from here on, and yet this snapshot is needed again
 		return err
 	}
 	return nil
+}
+
+// swap stores a snapshot, with what live reads found since it was begun.
+func (m *mirror) swap(ctx context.Context, busy *calendar.Busy, state store.Mirror) error {
+	return m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		// Who gets the document conflicts with a live read that adds to it meanwhile, and then sees what that found.
+		if _, err := tx.Busy(m.id); err != nil {
+			return err
+		}
+		all := *busy
+		for _, found := range m.live.since(state.ReadAt) {
+			addBusy(&all, found)
+		}
+		tx.PutSnapshot(m.id, &all, state)
+		return nil
+	})
 }

@@ -24,30 +24,61 @@ type claimsReader interface {
 }
 
 // reconcile records what a snapshot says of each booking in the calendar: one small Update per booking that changes,
-// repeatable after a crash. A booking whose event a person moved follows. One whose event is not there is a suspicion, see
-// suspect. Index entries of bookings that ended before the window are dropped: no snapshot will hold them again.
-func (m *mirror) reconcile(ctx context.Context, read reading, own []store.OwnEvent) error {
+// repeatable after a crash. Of an event that is not where it should be, the provider is asked, see askAbout. Index entries of
+// bookings that ended before the window are dropped: no snapshot will hold them again. later says that another read is needed
+// to tell.
+func (m *mirror) reconcile(ctx context.Context, read reading, own []store.OwnEvent) (later bool, err error) {
+	first, err := m.observeAll(ctx, read, own)
+	if err != nil {
+		return false, err
+	}
+	changed, unlisted, err := m.askAbout(ctx, first)
+	if err != nil {
+		return false, err
+	}
+	if changed { // whoever shared their time is, or is not any more, in conflict
+		if _, err := m.observeAll(ctx, read, own); err != nil {
+			return false, err
+		}
+	}
+	return first.later || unlisted, m.forget(ctx, first.past)
+}
+
+// sights are what a snapshot says of all bookings.
+type sights struct {
+	moved, absent []store.OwnEvent // see booking.Sight
+	overdue       []store.OwnEvent // those of absent that are to be asked for
+	past          []store.OwnEvent // of bookings that are long over
+	later         bool
+}
+
+// observeAll records what a snapshot says of each booking, but for what the provider must be asked about first.
+func (m *mirror) observeAll(ctx context.Context, read reading, own []store.OwnEvent) (out sights, err error) {
 	differ, past, err := m.compare(ctx, read, own)
 	if err != nil {
-		return fmt.Errorf("compare the bookings with the snapshot: %w", err)
+		return sights{}, fmt.Errorf("compare the bookings with the snapshot: %w", err)
 	}
-	var suspects []store.OwnEvent
+	out.past = past
 	for _, o := range differ {
 		sight, err := m.observe(ctx, read, o)
 		if err != nil {
-			return fmt.Errorf("reconcile a booking: %w", err)
+			return sights{}, fmt.Errorf("reconcile a booking: %w", err)
 		}
-		if sight.Moved || sight.Again {
+		if sight.Again {
 			m.told(m.id)
 		}
-		if sight.Suspect {
-			suspects = append(suspects, o)
+		if sight.Moved {
+			out.moved = append(out.moved, o)
 		}
+		if sight.Absent {
+			out.absent = append(out.absent, o)
+		}
+		if sight.Absent && !sight.Later && !sight.Answered {
+			out.overdue = append(out.overdue, o)
+		}
+		out.later = out.later || sight.Later
 	}
-	if err := m.suspect(ctx, suspects); err != nil {
-		return err
-	}
-	return m.forget(ctx, past)
+	return out, nil
 }
 
 // compare returns the entries whose booking a snapshot may change, and those whose booking is long over.
@@ -115,8 +146,6 @@ func (m *mirror) observe(ctx context.Context, read reading, o store.OwnEvent) (s
 		}
 		was := b.Clone()
 		switch sight = b.Observe(o.Placement, s, m.cfg.Now()); {
-		case sight.Moved:
-			return m.follow(tx, was, b, o.Placement, s.Event, read.busy)
 		case sight.Again:
 			return tx.ChangeBooking(was, b, m.cfg.Now())
 		case sight.Changed:
@@ -125,20 +154,6 @@ func (m *mirror) observe(ctx context.Context, read reading, o store.OwnEvent) (s
 		return nil
 	})
 	return sight, err
-}
-
-// follow gives a booking the time that a person gave its event, and marks it where somebody else has that time.
-func (m *mirror) follow(
-	tx *store.Tx, was, b *booking.Booking, placement int, event calendar.Written, busy *calendar.Busy,
-) error {
-	now := m.cfg.Now()
-	b.Follow(placement, event, booking.Act{At: now, By: booking.ByCalendar})
-	taken, err := m.taken(tx, busy, b, placement)
-	if err != nil {
-		return err
-	}
-	b.SetConflict(placement, taken, now)
-	return tx.ChangeBooking(was, b, now)
 }
 
 // forgetAtOnce bounds one Update of forget; the engine takes a hundred operations.

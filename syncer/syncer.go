@@ -47,9 +47,15 @@ type Sink interface {
 // Account is one OAuth identity with the calls that can be made through it.
 type Account struct {
 	Source Source
-	Sink   Sink
+	// Sink is nil where calendars can only be read. What is to be written there is set aside for a person.
+	Sink Sink
 	// Concurrency is how many calls may run at once, PerMinute how many may begin in a minute.
 	Concurrency, PerMinute int
+	// Watcher asks for push channels; nil where the provider pushes nothing.
+	Watcher Watcher
+	// PushURL is where the provider's messages about this account go, unlike those about any other account where the
+	// provider lists channels. While it is "" the account has no channels, and those of before are ended; PushOff says why.
+	PushURL, PushOff string
 }
 
 // Config is what New needs.
@@ -59,6 +65,9 @@ type Config struct {
 	Accounts map[string]Account
 	// Calendars to mirror; each belongs to one of the accounts.
 	Calendars []calendar.ID
+	// Booked are those that bookings are written into. A store that was restored from a copy is used again once all of them
+	// that are mirrored have been read and compared with it.
+	Booked []calendar.ID
 	// Poll is the mean time between two looks at a calendar.
 	Poll time.Duration
 	// Ahead is how far the mirror reaches beyond now; the window is rounded outward to whole days (UTC).
@@ -68,11 +77,21 @@ type Config struct {
 	// Zone returns the IANA zone of a resource, Capacity how many bookings it takes at a time.
 	Zone     func(resource string) string
 	Capacity func(resource string) int
+	// Identity returns the provider identity of a placement, and Terms the buffers of a service and whether a resource can be
+	// chosen for it: both are asked about bookings that are recovered from their events after a restore. They may be nil.
+	Identity func(cal calendar.ID, booking, resource string, attempt int) string
+	Terms    func(service, resource string) (before, after time.Duration, offers bool)
 	Log      *slog.Logger
 	Now      func() time.Time
 	// ReadFailed and WriteFailed are told of every failed look at a calendar and every failed write to one. They may be
 	// nil, are called concurrently, and must be quick.
 	ReadFailed, WriteFailed func(account string, kind calendar.Kind)
+	// LiveRead is told what became of every live read, see [LiveOutcomes]; like those.
+	LiveRead func(account, outcome string)
+	// Drifted is told of every mirror of an account that a full read found wrong although nothing was said to have changed.
+	Drifted func(account string)
+	// ChannelFailed is told of every failed call about a push channel, like those.
+	ChannelFailed func(account string, kind calendar.Kind)
 }
 
 // tell calls one of the funcs of a Config that may be nil.
@@ -89,6 +108,9 @@ type Syncer struct {
 	mirrors map[calendar.ID]*mirror
 	wake    chan struct{} // nudges the write-back; one slot
 	outbox  pulse
+	// recovery is idle unless the store was restored from a copy.
+	recovery *recovery
+	channels *channels
 
 	mu      sync.Mutex // guards the fields below; never held across a call
 	writing map[calendar.ID]WriteStatus
@@ -100,10 +122,17 @@ func New(cfg Config) (*Syncer, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Identity == nil {
+		cfg.Identity = func(calendar.ID, string, string, int) string { return "" }
+	}
+	if cfg.Terms == nil {
+		cfg.Terms = func(string, string) (before, after time.Duration, offers bool) { return 0, 0, true }
+	}
 	s := &Syncer{
 		cfg: cfg, gates: map[string]*gate{}, mirrors: map[calendar.ID]*mirror{}, wake: make(chan struct{}, 1),
 		writing: map[calendar.ID]WriteStatus{}, writers: map[calendar.ID]*pulse{},
 	}
+	s.recovery = newRecovery(cfg, s.ReadAll, func() { s.Written("") })
 	for name, a := range cfg.Accounts {
 		s.gates[name] = newGate(a.Concurrency, a.PerMinute, cfg.Now)
 	}
@@ -113,6 +142,15 @@ func New(cfg Config) (*Syncer, error) {
 			return nil, errors.New("syncer: no account for calendar " + string(id))
 		}
 		s.mirrors[id] = newMirror(id, a.Source, s.gates[id.Account()], cfg, s.Written)
+		s.mirrors[id].recovery = s.recovery
+	}
+	s.channels = newChannels(cfg, s.gates, func(id calendar.ID, full bool) {
+		if m := s.mirrors[id]; m != nil {
+			m.push(full)
+		}
+	})
+	for _, m := range s.mirrors {
+		m.noticed = s.channels.found
 	}
 	return s, nil
 }
@@ -124,6 +162,7 @@ func (s *Syncer) Run(ctx context.Context) {
 		wg.Go(func() { m.run(ctx) })
 	}
 	wg.Go(func() { s.runOutbox(ctx) })
+	wg.Go(func() { s.channels.run(ctx) })
 	wg.Wait()
 }
 

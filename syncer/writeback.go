@@ -77,6 +77,9 @@ func (l *lane) finished(err error, now time.Time) {
 func (s *Syncer) startDue(
 	ctx context.Context, lanes map[calendar.ID]*lane, start func(calendar.ID, []store.OutboxID),
 ) time.Duration {
+	if s.cfg.Store.Restoring() != nil {
+		return outboxIdle // a copy is not told to calendars that know better; see recovery
+	}
 	now := s.cfg.Now()
 	wait := outboxIdle
 	due := map[calendar.ID][]store.OutboxID{}
