@@ -167,6 +167,7 @@ func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 		// A Flow that was published before this one may still be open on a phone.
 		return c.again(ctx, t, textStartAgain, UnknownScreen)
 	}
+	c.instead(t)
 	if c.trail.older(t.req.FlowToken, c.cfg.Now(), c.cfg.ScreenTTL) {
 		return c.again(ctx, t, textTooOld, Stale)
 	}
@@ -273,21 +274,27 @@ func (c *conversation) checkTimes(ctx context.Context, t *turn) (string, Outcome
 // choose asks whether a slot is free, and holds it where there is a later screen. A hold is a courtesy: what keeps the store
 // from writing it down does not keep the customer from going on, and the confirm decides.
 func (c *conversation) choose(ctx context.Context, t *turn, choice desk.Choice, start int64) (string, Outcome) {
-	var lost *desk.LostError
 	if len(t.screen.Next) > 0 {
+		var lost *desk.LostError
+		var bad *desk.TokenError
 		err := c.desk.Hold(ctx, t.req.FlowToken, choice, start)
 		switch {
-		case err == nil:
+		case err == nil, errors.As(err, &bad): // booked by another device just now: the next request is told
 			return "", ""
 		case errors.As(err, &lost):
+			t.lost = start
 			return lostText(lost.Reason), lostOutcome(lost.Reason)
 		}
 		c.cfg.Log.Warn("holding a slot failed", "screen", t.screen.ID, "error", err)
 	}
 	reason, err := c.desk.Check(ctx, t.req.FlowToken, choice, start)
-	if err != nil {
+	switch {
+	case err != nil:
 		return textTrouble, Failed
+	case reason == booking.Free:
+		return "", ""
 	}
+	t.lost = start
 	return lostText(reason), lostOutcome(reason)
 }
 
@@ -337,20 +344,30 @@ func (c *conversation) confirm(ctx context.Context, t *turn) answer {
 	return c.apology(ctx, t, err)
 }
 
-// wanted returns the slot that a confirm means: the alternative, where one was picked after a slot was lost.
+// wanted returns the slot that a confirm means.
 func (c *conversation) wanted(t *turn) (int64, string) {
-	if id, ok := t.choices[flow.Alternative]; ok {
-		start, err := desk.Start(id)
-		if err != nil {
-			return 0, textNotOffered
-		}
-		return start, ""
+	if _, ok := t.choices[flow.Alternative]; ok {
+		return 0, textNotOffered // one that is no time, see instead
 	}
 	id, ok := t.choices[flow.ChosenSlot]
 	if !ok || id == noneID {
 		return 0, textNoSlot
 	}
 	return c.start(t, id)
+}
+
+// instead makes an alternative that was picked the slot that is meant from here on. Should it not be booked now, the screen
+// must not name one time and send another.
+func (c *conversation) instead(t *turn) {
+	start, err := desk.Start(t.choices[flow.Alternative])
+	if err != nil {
+		return
+	}
+	delete(t.choices, flow.Alternative)
+	t.choices[flow.ChosenSlot] = desk.SlotID(start)
+	if _, ok := t.choices[flow.ChosenDate]; ok {
+		t.choices[flow.ChosenDate] = calendar.DateOf(start, c.desk.Zone()).String()
+	}
 }
 
 // refused answers a confirm whose token booked or expired while it was on its way.
@@ -382,12 +399,7 @@ func (c *conversation) spent(t *turn) answer {
 	if t.req.Action == flow.ActionDataExchange && s.Request == fingerprint(t.req) {
 		return c.done(t, s.Answer, Repeated)
 	}
-	text := "You have booked already."
-	if s.Booking != nil {
-		text = fmt.Sprintf("You have booked %s (%s). Send us a message to book another appointment.",
-			c.summary(s.Booking), s.Booking.Reference)
-	}
-	return c.close(t.req, text, TokenSpent)
+	return c.close(t.req, c.spentText(s.Booking), TokenSpent)
 }
 
 // closed ends a conversation whose token cannot be used.

@@ -66,6 +66,26 @@ func TestCalendarsGoStale(t *testing.T) {
 	}
 }
 
+// Where nothing can be written down, customers still browse and choose; only a hold is not made.
+func TestChoosingGoesOnWhileTheStoreIsFull(t *testing.T) {
+	for _, trouble := range []error{kv.ErrFull, kv.ErrReadOnly, kv.ErrClosed, kv.ErrUncertain, errors.New("disk on fire")} {
+		r := newRig(t, single())
+		p := r.phone()
+		before := r.keys()
+		r.db.set(nil, func(func() error) (error, bool) { return trouble, true })
+		toConfirm(t, p, "10:00")
+		noComplaint(t, p.Back(context.Background()))
+		noComplaint(t, p.Tap(context.Background()))
+		if p.Screen() != "CONFIRM" || p.Snackbar() != "" {
+			t.Errorf("%v: on %s with %q", trouble, p.Screen(), p.Snackbar())
+		}
+		unchanged(t, before, r.keys())
+		if !strings.Contains(r.logs.String(), "holding a slot failed") {
+			t.Errorf("%v: the log does not say that slots are not held", trouble)
+		}
+	}
+}
+
 func TestStoreIsFull(t *testing.T) {
 	for _, trouble := range []error{kv.ErrFull, kv.ErrReadOnly, kv.ErrClosed, errors.New("disk on fire")} {
 		r := newRig(t, single())

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -181,4 +182,93 @@ func TestOwnAnswersAreKept(t *testing.T) {
 	if diff := cmp.Diff(want, r.person(r.bookings()[0].ID).Answers); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// A confirm of what was removed from the config since it was chosen is told so on its screen, and books nothing.
+func TestConfirmOfWhatWasRemoved(t *testing.T) {
+	full := twoDepartments()
+	for name, test := range map[string]struct {
+		remove func(*clinic)
+		want   string
+	}{
+		"service": {func(c *clinic) {
+			c.services = full.services[1:]
+			for i := range c.resources {
+				c.resources[i].Services = []string{"ecg"}
+			}
+		}, "this service can't be booked"},
+		"resource":   {func(c *clinic) { c.resources = full.resources[1:] }, "this choice can't be booked"},
+		"department": {func(c *clinic) { c.departments, c.resources = full.departments[1:], full.resources[2:] }, "this department can't be booked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, twoDepartments())
+			token := r.token()
+			if got := r.exchange(token, "TIME", good(t, "TIME")); got.Screen != "DETAILS" {
+				t.Fatalf("on %s with %q", got.Screen, got.message())
+			}
+			test.remove(&r.clinic)
+			r.reopen()
+			before := r.keys()
+			got := r.exchange(token, "CONFIRM", good(t, "CONFIRM"))
+			if got.status != 200 || got.Screen != "CONFIRM" || !strings.Contains(got.message(), test.want) {
+				t.Errorf("%d %s with %q", got.status, got.Screen, got.message())
+			}
+			unchanged(t, before, r.keys())
+		})
+	}
+}
+
+// The same of a time that went by, or that the horizon left out, while it was held.
+func TestConfirmOfATimeThatWentBy(t *testing.T) {
+	for name, test := range map[string]struct {
+		date, at, want string
+		change         func(*rig)
+	}{
+		"past": {"2026-11-23", "09:30", "too soon", func(r *rig) { r.wait(31 * time.Minute) }},
+		"beyond the horizon": {"2026-12-05", "10:00", "too far", func(r *rig) {
+			r.clinic.horizon = 7 * 24 * time.Hour
+			r.reopen()
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, twoDepartments())
+			token, ask := r.token(), map[string]object{}
+			for _, screen := range []string{"TIME", "CONFIRM"} {
+				ask[screen] = with(with(good(t, screen), "date", test.date), "slot", slot(t, test.date, test.at))
+			}
+			if got := r.exchange(token, "TIME", ask["TIME"]); got.Screen != "DETAILS" {
+				t.Fatalf("on %s with %q", got.Screen, got.message())
+			}
+			test.change(r)
+			before := r.keys()
+			_ = r.exchange(token, "CONFIRM", ask["CONFIRM"]) // may only say that the screen was open for too long
+			got := r.exchange(token, "CONFIRM", ask["CONFIRM"])
+			if got.status != 200 || got.Screen != "CONFIRM" || !strings.Contains(got.message(), test.want) {
+				t.Errorf("%d %s with %q", got.status, got.Screen, got.message())
+			}
+			unchanged(t, before, r.keys())
+		})
+	}
+}
+
+// Tokens that nobody made, that are over, or that another tool made: the button is dead, and nothing is written.
+func TestConfirmWithABadToken(t *testing.T) {
+	r := newRig(t, twoDepartments())
+	over := r.token()
+	if got := r.exchange(over, "TIME", good(t, "TIME")); got.Screen != "DETAILS" {
+		t.Fatalf("on %s with %q", got.Screen, got.message())
+	}
+	r.wait(73 * time.Hour)
+	before := r.keys()
+	for name, token := range map[string]string{
+		"forged": "slotd-0123456789abcdefghijklmn", "expired": over, "foreign": "made-by-another-tool", "changed": over + "x",
+	} {
+		for _, screen := range []string{"TIME", "CONFIRM"} {
+			got := r.exchange(token, screen, with(with(good(t, screen), "date", "2026-11-27"), "slot", slot(t, "2026-11-27", "10:00")))
+			if got.status != 427 || got.Closed != textClosed {
+				t.Errorf("%s, %s: %d %s", name, screen, got.status, got.plain)
+			}
+		}
+	}
+	unchanged(t, before, r.keys())
 }

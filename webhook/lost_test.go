@@ -10,6 +10,7 @@ import (
 
 	"slotd/internal/desk"
 	"slotd/internal/emulator/whatsapp"
+	"slotd/store/kv"
 )
 
 // toConfirm brings a phone to the last screen of the built-in Flow with a slot of tuesday.
@@ -30,8 +31,9 @@ func TestLoserIsOfferedOtherTimes(t *testing.T) {
 	r := newRig(t, single())
 	ctx := context.Background()
 	winner, loser := r.phone(), r.phone()
-	toConfirm(t, winner, "10:00")
 	toConfirm(t, loser, "10:00")
+	r.wait(holdFor)
+	toConfirm(t, winner, "10:00")
 	noComplaint(t, winner.Tap(ctx))
 	if _, ok := winner.Done(); !ok {
 		t.Fatalf("the first did not get the slot: %q", winner.Snackbar())
@@ -39,6 +41,9 @@ func TestLoserIsOfferedOtherTimes(t *testing.T) {
 	noComplaint(t, loser.Tap(ctx))
 	if loser.Screen() != "CONFIRM" || !strings.Contains(loser.Snackbar(), "taken") || loser.Data()["has_slots"] != true {
 		t.Fatalf("the loser is on %s with %q", loser.Screen(), loser.Snackbar())
+	}
+	if text := strings.Join(loser.Texts(), "\n"); strings.Contains(text, "10:00") || !strings.Contains(text, "Dr. Adams") {
+		t.Errorf("the screen still names the lost time, or not what for: %q", text)
 	}
 	options := loser.Options("alternative")
 	if len(options) < 2 || len(options) > 10 {
@@ -63,6 +68,50 @@ func TestLoserIsOfferedOtherTimes(t *testing.T) {
 	}
 	if p := r.person(r.bookings()[1].ID); p.Name != "Sam Example" {
 		t.Errorf("booked for %+v", p)
+	}
+}
+
+// What cannot be booked now is the time that the screen names and that its button sends: the alternative, not what was lost
+// before it.
+func TestAlternativeMeetsTrouble(t *testing.T) {
+	r := newRig(t, single())
+	ctx := context.Background()
+	p := r.phone()
+	toConfirm(t, p, "10:00")
+	r.mirror("acct/adams", hours(t, tuesday, "10:00", "10:30"))
+	noComplaint(t, p.Tap(ctx))
+	noComplaint(t, p.Set(ctx, "alternative", slot(t, "2026-11-23", "11:30")))
+	r.db.set(nil, func(func() error) (error, bool) { return kv.ErrFull, true })
+	noComplaint(t, p.Tap(ctx))
+	if text := strings.Join(p.Texts(), "\n"); p.Snackbar() != textTrouble || !strings.Contains(text, "Mon 23 Nov · 11:30") {
+		t.Fatalf("%q on a screen that says %q", p.Snackbar(), text)
+	}
+	r.db.set(nil, nil)
+	r.mirror("acct/adams") // what was lost at first is free again
+	noComplaint(t, p.Tap(ctx))
+	if params, ok := p.Done(); !ok || params["start"] != "2026-11-23T11:30:00+01:00" {
+		t.Errorf("booked %v %q", params, p.Snackbar())
+	}
+}
+
+// The same when the screen was open for too long.
+func TestAlternativeOnAScreenThatIsTooOld(t *testing.T) {
+	r := newRig(t, single())
+	ctx := context.Background()
+	p := r.phone()
+	toConfirm(t, p, "10:00")
+	r.mirror("acct/adams", hours(t, tuesday, "10:00", "10:30"))
+	noComplaint(t, p.Tap(ctx))
+	noComplaint(t, p.Set(ctx, "alternative", slot(t, tuesday, "10:30")))
+	r.wait(21 * time.Minute)
+	r.mirror("acct/adams")
+	noComplaint(t, p.Tap(ctx))
+	if text := strings.Join(p.Texts(), "\n"); p.Snackbar() != textTooOld || !strings.Contains(text, "Tue 24 Nov · 10:30") {
+		t.Fatalf("%q on a screen that says %q", p.Snackbar(), text)
+	}
+	noComplaint(t, p.Tap(ctx))
+	if params, ok := p.Done(); !ok || params["start"] != "2026-11-24T10:30:00+01:00" {
+		t.Errorf("booked %v %q", params, p.Snackbar())
 	}
 }
 

@@ -66,6 +66,7 @@ func TestFunnelOfABooking(t *testing.T) {
 	toConfirm(t, loser, "11:00")
 	noComplaint(t, loser.Back(ctx))
 	noComplaint(t, loser.Tap(ctx))
+	r.wait(holdFor)
 	r.seen.take()
 	toConfirm(t, winner, "11:00")
 	noComplaint(t, winner.Tap(ctx))

@@ -35,6 +35,8 @@ const (
 	// opening is a Monday, 09:00 in Berlin.
 	opening = "2026-11-23T08:00:00Z"
 	tuesday = "2026-11-24"
+	// holdFor is how long a chosen slot is held.
+	holdFor = 5 * time.Minute
 )
 
 var berlin = mustZone("Europe/Berlin")
@@ -140,6 +142,7 @@ type clinic struct {
 	foreign     bool
 	unread      bool // no calendar was ever read
 	defaults    desk.Choice
+	noHolds     bool
 }
 
 // rig is the endpoint over a real store, with a proxy in front of it.
@@ -241,9 +244,14 @@ func (r *rig) open(fresh bool) {
 	}
 	r.store, err = store.Open(ctx, r.db)
 	check(r.t, err)
+	hold := holdFor
+	if r.clinic.noHolds {
+		hold = 0
+	}
 	r.desk, err = desk.New(desk.Config{
 		Store: r.store, Zone: berlin, Departments: r.clinic.departments, Services: r.clinic.services,
 		Resources: r.clinic.resources, Horizon: r.clinic.horizon, ServeWithin: 15 * time.Minute,
+		Hold: hold, HoldsPerCustomer: 2,
 		TokenTTL: 72 * time.Hour, AcceptForeignTokens: r.clinic.foreign, Defaults: r.clinic.defaults,
 		Identity: func(cal calendar.ID, b, res string, n int) string { return fmt.Sprint(cal, b, res, n) },
 		Now:      r.clock.now,

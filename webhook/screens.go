@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -381,19 +382,26 @@ func (p *page) summary() string {
 			parts = append(parts, dep.Title)
 		}
 	}
-	id := p.t.choices[flow.ChosenSlot]
-	if alt := p.t.choices[flow.Alternative]; alt != "" {
-		id = alt
-	}
-	if start, err := desk.Start(id); err == nil {
-		parts = append(parts, booking.LongLabel(start, d.Zone()))
-	} else if day, err := calendar.ParseDate(p.t.choices[flow.ChosenDate]); err == nil {
-		parts = append(parts, booking.DayLabel(day))
+	if when := p.when(); when != "" {
+		parts = append(parts, when)
 	}
 	if len(parts) == 0 {
 		parts = []string{p.c.cfg.Business}
 	}
 	return inHeading(parts)
+}
+
+// when names the time that was chosen, or the day. What was just lost is not named: nobody is to read it as theirs.
+func (p *page) when() string {
+	lost := p.t.lost != 0
+	if start, err := desk.Start(p.t.choices[flow.ChosenSlot]); err == nil && !lost {
+		return booking.LongLabel(start, p.c.desk.Zone())
+	}
+	day, err := calendar.ParseDate(p.t.choices[flow.ChosenDate])
+	if err != nil || lost && asksAlternative(p.screen) { // its other times may be on other days
+		return ""
+	}
+	return booking.DayLabel(day)
 }
 
 // details repeats what the customer wrote, each on a line of its own. A component that shows it may not be blank.
@@ -416,13 +424,26 @@ func (c *conversation) summary(b *booking.Booking) string {
 	if s := c.desk.Service(b.Service); s != nil {
 		parts = append(parts, s.Title)
 	}
-	for _, pl := range b.Placements {
-		if r := c.desk.Resource(pl.Resource); r != nil {
+	for _, id := range shown(b) {
+		// Of what the service needs beside, only those are named that customers know from their own choices: not that a
+		// certain room or device was taken, which may still change.
+		if r := c.desk.Resource(id); r != nil && (id == b.Resource || len(r.Services) > 0) {
 			parts = append(parts, r.Title)
 		}
 	}
 	parts = append(parts, booking.LongLabel(b.Start, c.desk.Zone()))
 	return strings.Join(parts, " · ")
+}
+
+// shown returns the resources of a booking, the chosen one first; of one that was cancelled only that.
+func shown(b *booking.Booking) []string {
+	out := []string{b.Resource}
+	for _, id := range b.Active() {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // success makes the parameters that end the Flow, which the chat gets too: the reference and what was booked.
@@ -435,8 +456,8 @@ func (c *conversation) success(b *booking.Booking) []byte {
 	if b.Department != "" {
 		params["department"] = b.Department
 	}
-	if len(b.Placements) > 0 {
-		params["resource"] = b.Placements[0].Resource
+	if b.Resource != "" {
+		params["resource"] = b.Resource
 	}
 	out, err := json.Marshal(params)
 	if err != nil {

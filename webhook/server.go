@@ -17,6 +17,7 @@ import (
 	"slices"
 	"time"
 
+	"slotd/internal/calendar"
 	"slotd/internal/desk"
 	"slotd/internal/flow"
 )
@@ -36,7 +37,7 @@ const (
 	statusBadSignature  = 432
 )
 
-// Config is what New needs; all fields are required but Ready, SignIn, Now and Observe.
+// Config is what New needs; all fields are required but Ready, SignIn, Now, Observe, Pushed and ObservePush.
 type Config struct {
 	Desk *desk.Desk
 	Flow *flow.Flow
@@ -55,6 +56,10 @@ type Config struct {
 	Now    func() time.Time
 	// Observe is told of every answer of the Flow endpoint, by the goroutine that gave it: it must be quick.
 	Observe func(Observation)
+	// Pushed judges the messages of calendar providers and begins what they ask for, at once; nil: there are no routes for
+	// them. ObservePush is told of each, by provider and outcome, both from PushSets; it may be nil.
+	Pushed      func(calendar.Push) calendar.PushVerdict
+	ObservePush func(provider, outcome string)
 }
 
 // Server answers HTTP. Make it with New.
@@ -84,6 +89,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/flow", s.serveFlow)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.serveReady)
+	s.pushRoutes(mux)
 	if s.cfg.SignIn != nil {
 		mux.Handle("/oauth/callback", s.cfg.SignIn)
 	}

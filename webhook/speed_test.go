@@ -51,7 +51,7 @@ func newSpeedEndpoint(b *testing.B) *speedEndpoint {
 	must(b, err)
 	cfg := desk.Config{
 		Store: st, Zone: zone, Horizon: 30 * 24 * time.Hour, ServeWithin: time.Hour, TokenTTL: time.Hour,
-		AcceptForeignTokens: true, Departments: []booking.Department{{ID: "general", Title: "General practice"}},
+		AcceptForeignTokens: true, Hold: 5 * time.Minute, Departments: []booking.Department{{ID: "general", Title: "General practice"}},
 		Services: []booking.Service{{ID: "visit", Title: "Visit", Duration: 30 * time.Minute, Grid: 15 * time.Minute}},
 		Identity: func(_ calendar.ID, booking, _ string, _ int) string { return booking },
 	}
@@ -126,6 +126,31 @@ func (e *speedEndpoint) sealed(b *testing.B, n int) [][]byte {
 	return out
 }
 
+// choosing returns 2n sealed requests of n customers who choose one time and then another, each their own.
+func (e *speedEndpoint) choosing(b *testing.B, n int) [][]byte {
+	b.Helper()
+	first, _ := e.desk.Horizon()
+	out := make([][]byte, 0, 2*n)
+	for day := first.AddDays(1); len(out) < 2*n; day = day.AddDays(1) {
+		for doctor := range 10 {
+			resource := fmt.Sprintf("doctor-%d", doctor)
+			starts, err := e.desk.Slots(b.Context(), "", desk.Choice{Service: "visit", Resource: resource}, day)
+			must(b, err)
+			for i := 0; i+2 < len(starts) && len(out) < 2*n; i += 4 { // what lies between is never half taken
+				for _, start := range []int64{starts[i], starts[i+2]} {
+					plain := fmt.Sprintf(`{"version":"4.0","action":"data_exchange","screen":"TIME","flow_token":"speed-token-%d","data":`+
+						`{"department":"general","service":"visit","resource":%q,"date":%q,"part":"day","slot":%q}}`,
+						len(out)/2, resource, day, desk.SlotID(start))
+					body, _, err := flow.SealRequest(&e.key.PublicKey, []byte(plain))
+					must(b, err)
+					out = append(out, body)
+				}
+			}
+		}
+	}
+	return out
+}
+
 func (e *speedEndpoint) post(body []byte) int {
 	r := httptest.NewRequest(http.MethodPost, "/flow", bytes.NewReader(body))
 	r.Header.Set("X-Hub-Signature-256", flow.Sign(speedSecret, body))
@@ -196,6 +221,40 @@ func BenchmarkPhones(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 			b.ReportMetric(float64(runtime.GOMAXPROCS(0)), "cores")
+		})
+	}
+}
+
+// BenchmarkChoose measures choosing a slot, which holds it: one commit, shared with whoever chooses at the same time.
+func BenchmarkChoose(b *testing.B) {
+	for _, phones := range []int{1, 64} {
+		b.Run(fmt.Sprint(phones), func(b *testing.B) {
+			e := newSpeedEndpoint(b)
+			bodies := e.choosing(b, phones)
+			var took []time.Duration
+			var mu sync.Mutex
+			var next atomic.Int64
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for phone := range phones {
+				wg.Go(func() {
+					for i := 0; next.Add(1) <= int64(b.N); i++ {
+						begun := time.Now()
+						if code := e.post(bodies[2*phone+i%2]); code != http.StatusOK {
+							b.Errorf("status %d", code)
+						}
+						mu.Lock()
+						took = append(took, time.Since(begun))
+						mu.Unlock()
+					}
+				})
+			}
+			wg.Wait()
+			b.StopTimer()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 		})
 	}
 }

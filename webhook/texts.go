@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -38,6 +40,21 @@ func lostText(r booking.Reason) string {
 		return "Sorry, we can't be sure that this time is free. Please choose another or try again in a few minutes."
 	}
 	return "Sorry, this time has just been taken. Please choose another."
+}
+
+// spentText says what became of the booking that a token made. Much may have happened to it since.
+func (c *conversation) spentText(b *booking.Booking) string {
+	if b == nil {
+		return "You have booked already."
+	}
+	text := "You have booked %s (%s). Send us a message to book another appointment."
+	switch {
+	case b.Status == booking.Cancelled:
+		text = "Your appointment %s (%s) was cancelled. Send us a message to book a new one."
+	case slices.ContainsFunc(b.History, func(c booking.Change) bool { return c.What == booking.WasMoved }):
+		text = "Your appointment was moved. It is now %s (%s). Send us a message to book another one."
+	}
+	return fmt.Sprintf(text, c.summary(b), b.Reference)
 }
 
 // noDays is said when the whole horizon has no slot.

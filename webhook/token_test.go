@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"slotd/internal/booking"
+	"slotd/internal/desk"
 	"slotd/internal/emulator/whatsapp"
 )
 
@@ -71,6 +73,40 @@ func TestSpentTokenNamesTheBooking(t *testing.T) {
 	other := r.exchange(token, "CONFIRM", object{"service": "checkup", "slot": slot(t, tuesday, "11:00")})
 	if other.status != 427 || len(r.bookings()) != 1 {
 		t.Errorf("another confirm: status %d, %d bookings", other.status, len(r.bookings()))
+	}
+}
+
+// What the token's booking has become since is said, not what it was.
+func TestSpentTokenTellsWhatBecameOfTheBooking(t *testing.T) {
+	r := newRig(t, single())
+	ctx := context.Background()
+	token := r.token()
+	result := r.books(r.phoneWith(token), whatsapp.Plan{Date: tuesday, Slot: "10:00", Strict: true, Name: "Sam Example"})
+	reference, _ := result.Params["reference"].(string)
+	staff := booking.Act{By: booking.ByOperator}
+
+	_, err := r.desk.Move(ctx, desk.Move{Act: staff, Booking: reference, Start: wall(t, "2026-11-25", "09:30")})
+	check(t, err)
+	text := r.walk(r.phoneWith(token), whatsapp.Plan{}).Message
+	for _, want := range []string{"was moved", "Check-up · Dr. Adams · Wed 25 Nov · 09:30", reference, "Send us a message"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("moved: %q lacks %q", text, want)
+		}
+	}
+	if strings.Contains(text, "10:00") {
+		t.Errorf("%q names the time before the move", text)
+	}
+
+	_, err = r.desk.Cancel(ctx, desk.Cancel{Act: staff, Booking: reference})
+	check(t, err)
+	text = r.walk(r.phoneWith(token), whatsapp.Plan{}).Message
+	for _, want := range []string{"was cancelled", "Dr. Adams", "Wed 25 Nov · 09:30", reference, "Send us a message to book"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("cancelled: %q lacks %q", text, want)
+		}
+	}
+	if strings.Contains(text, "You have booked") {
+		t.Errorf("%q of a cancelled booking", text)
 	}
 }
 

@@ -106,7 +106,7 @@ func (r *rig) deskSlots(day string) []string {
 	check(r.t, err)
 	date, err := calendar.ParseDate(day)
 	check(r.t, err)
-	starts, err := r.desk.Slots(context.Background(), choice, date)
+	starts, err := r.desk.Slots(context.Background(), "", choice, date)
 	check(r.t, err)
 	var ids []string
 	for _, s := range starts {

@@ -76,11 +76,10 @@ func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Ne
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the simulated week; 0 makes one up")
 
-// TestWeekAtBothProviders runs the daemon for a week of virtual time over both vendors' SDKs. Customers book through the
-// Flow while people draw events and both providers fail in every way that leaves open what happened; afterwards every
-// booking has one event, every event its booking, and what is offered is what the calendars leave free.
-func TestWeekAtBothProviders(t *testing.T) {
-	w := newWorld(t) // outside the bubble: it runs a process
+// bubbleWorld makes what a bubble needs outside of it, as that runs a process: a world whose config names the bubble's hosts.
+func bubbleWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
 	text, err := os.ReadFile(filepath.Join(w.dir, "slotd.toml"))
 	must(t, err)
 	for _, a := range []struct{ old, host string }{
@@ -92,6 +91,14 @@ func TestWeekAtBothProviders(t *testing.T) {
 	w.write("slotd.toml", strings.Replace(string(text), `poll = "1s"`, `poll = "5m"`, 1))
 	w.cfg, err = config.Load(filepath.Join(w.dir, "slotd.toml"))
 	must(t, err)
+	return w
+}
+
+// TestWeekAtBothProviders runs the daemon for a week of virtual time over both vendors' SDKs. Customers book through the
+// Flow while people draw events and both providers fail in every way that leaves open what happened; afterwards every
+// booking has one event, every event its booking, and what is offered is what the calendars leave free.
+func TestWeekAtBothProviders(t *testing.T) {
+	w := bubbleWorld(t)
 	seed := *seedFlag
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -280,7 +287,7 @@ func (b *bubble) wellAgain() {
 
 func (b *bubble) compareDay(doctor string, day calendar.Date) {
 	b.t.Helper()
-	starts, err := b.running.Desk.Slots(b.t.Context(), desk.Choice{Service: "consultation", Resource: doctor}, day)
+	starts, err := b.running.Desk.Slots(b.t.Context(), "", desk.Choice{Service: "consultation", Resource: doctor}, day)
 	must(b.t, err)
 	offered := map[int64]bool{}
 	for _, s := range starts {

@@ -9,10 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"slotd/internal/admin"
-	"slotd/internal/config"
 )
 
 // Names of files that init makes beside the config of the example.
@@ -142,7 +140,8 @@ func TestWrongUsage(t *testing.T) {
 	dir := t.TempDir()
 	for _, args := range [][]string{
 		{"serve", "--flag"}, {"serve", "now"}, {"check", "--config"}, {"frobnicate"}, {"simulate"},
-		{"simulate", "ftp://host"}, {"bookings", "frobnicate"}, {"serve"}, {"status"}, {"demo", "--listen", "0.0.0.0:80"},
+		{"simulate", "ftp://host"}, {"bookings", "frobnicate"}, {"bookings", "show"}, {"bookings", "cancel", "K7M-2QX"},
+		{"bookings", "move", "K7M-2QX"}, {"bookings", "retry"}, {"bookings", "retry", "K7M-2QX", "--all"}, {"bookings", "told"}, {"serve"}, {"status"}, {"demo", "--listen", "0.0.0.0:80"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			if o := slotd(t, dir, args...); o.code != exitUsage || o.stderr == "" {
@@ -154,14 +153,15 @@ func TestWrongUsage(t *testing.T) {
 
 func TestCommandsSayThatNoDaemonRuns(t *testing.T) {
 	w := newWorld(t)
-	for _, args := range [][]string{{"status"}, {"slots"}, {"bookings", "list"}} {
+	for _, args := range [][]string{{"status"}, {"slots"}, {"bookings", "list"}, {"bookings", "show", "K7M-2QX"},
+		{"bookings", "told", "K7M-2QX"}, {"bookings", "cancel", "K7M-2QX", "--reason", "ill"}} {
 		w.run(args...).expect(t, exitFailed, "is 'slotd serve' running")
 	}
 }
 
 func TestANameCannotForgeALineOfTheList(t *testing.T) {
 	var out strings.Builder
-	must(t, printBookings(&out, &config.Config{Business: config.Business{Zone: time.UTC}}, []admin.Booking{{
+	must(t, printBookings(&out, []admin.Booking{{
 		Reference: "K7M-2QX", Name: "Eve\nABC-DEF  2026-01-01 10:00", Placements: []admin.Placement{{Resource: "adams"}},
 	}}))
 	if n := strings.Count(out.String(), "\n"); n != 2 {

@@ -60,10 +60,13 @@ the running daemon's public address. --device gives a code to type on another de
 }
 
 func (c *connecting) run(ctx context.Context, provider, name string) (err error) {
-	if provider != config.Google && provider != config.Outlook {
+	if provider != config.Google && provider != config.Outlook && provider != config.ICS {
 		return usageError{fmt.Errorf("the provider is google or outlook, not %q", provider)}
 	}
 	if c.acc, err = accountOf(c.cfg, name); err != nil {
+		return err
+	}
+	if err := signsIn(&c.acc); err != nil {
 		return err
 	}
 	if c.acc.Provider != provider {

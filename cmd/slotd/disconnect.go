@@ -27,6 +27,9 @@ stays booked; what was not written to the calendar yet is written after the next
 			if err != nil {
 				return err
 			}
+			if err := signsIn(&acc); err != nil {
+				return err
+			}
 			var done admin.Disconnection
 			err = a.withAccount(cmd.Context(), cfg, acc.Name, func(as admin.Accounts) (err error) {
 				done, err = as.Disconnect(cmd.Context(), acc.Name, local)

@@ -58,7 +58,7 @@ func TestFirstHour(t *testing.T) {
 	}
 	first := w.simulate("adams")
 	w.once("adams", first.ID)
-	w.run("bookings", "list").expect(t, exitDone, "adams", "confirmed, ")
+	w.run("bookings", "list").expect(t, exitDone, "adams", "confirmed")
 	w.run("backup", "copy.db").expect(t, exitDone, "1 bookings, read back and found good")
 	second := w.simulate("baker")
 	w.once("baker", second.ID)

@@ -85,9 +85,10 @@ Try it without any account:  slotd demo`,
 		return usageError{fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		a.backupCommand(), a.doctorCommand(), a.verifyCommand(),
+		a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.verifyCommand(),
 		a.demoCommand(), a.initCommand(), a.checkCommand(), a.serveCommand(), a.statusCommand(), a.slotsCommand(),
 		a.bookingsCommand(), a.simulateCommand(), a.connectCommand(), a.calendarsCommand(), a.disconnectCommand(),
+		a.webhookCommand(),
 	)
 	return group(root)
 }

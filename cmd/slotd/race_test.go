@@ -32,6 +32,9 @@ func (w *world) ready(doctor string, starts []time.Time) []*whatsapp.Phone {
 	return phones
 }
 
+// withoutHolds lets many customers come to the last button with one slot.
+func (w *world) withoutHolds() { w.configure("[freshness]", "[flow]\nhold = \"0s\"\n\n[freshness]") }
+
 // together lets all phones tap at once.
 func (w *world) together(phones []*whatsapp.Phone, tap func(*whatsapp.Phone) error) {
 	w.Helper()
@@ -77,6 +80,7 @@ func (w *world) oneWins(phones []*whatsapp.Phone) (winner *whatsapp.Phone, param
 
 func TestOneSlotIsSoldOnce(t *testing.T) {
 	w := newWorld(t)
+	w.withoutHolds()
 	w.start()
 	for _, doctor := range doctors {
 		phones := w.ready(doctor, slices.Repeat([]time.Time{w.at(10, 0)}, crowd))
@@ -159,6 +163,7 @@ func (w *world) loserTakesAnAlternative(doctor string, phones []*whatsapp.Phone)
 
 func TestOverlappingStartsAreSoldOnce(t *testing.T) {
 	w := newWorld(t)
+	w.withoutHolds()
 	w.start()
 	for _, doctor := range doctors {
 		var starts []time.Time

@@ -123,32 +123,52 @@ func TestSlotsFollowTheCalendar(t *testing.T) {
 	}
 }
 
-func TestADeletedEventOfOursKeepsItsBooking(t *testing.T) {
+// A calendar that was emptied at once was hardly emptied to cancel appointments: a person is asked.
+func TestManyDeletedEventsCancelNothing(t *testing.T) {
+	const many = 5
 	w := newWorld(t)
 	w.start()
-	for i, doctor := range doctors {
-		params, _ := w.book("token-of-a-customer-of-"+doctor, doctor, w.at(11, 0))
-		id := text(params, "booking")
-		status := func() string {
-			for _, b := range w.bookings() {
-				if b.ID == id {
-					return b.Status + ", " + b.Placements[0].Status
-				}
-			}
-			return "gone"
+	var all []*appointment
+	for _, doctor := range doctors {
+		for i := range many {
+			all = append(all, w.appointment(doctor, w.at(9+i, 0)))
 		}
-		eventually(t, "the event to be seen", func() bool { return status() == "confirmed, seen" })
-		w.erase(doctor, w.ours(doctor)[id][0])
-		eventually(t, "the event to be missed", func() bool { return status() == "confirmed, missing" })
+	}
+	w.daemon.kill()
+	for _, a := range all {
+		w.erase(a.doctor, a.event)
+	}
+	w.start()
+	eventually(t, "the events to be missed", func() bool {
+		n := 0
+		for _, b := range w.bookings() {
+			if b.Status == "confirmed" && b.Placements[0].Status == "missing" && b.Placements[0].Reason != "" {
+				n++
+			}
+		}
+		return n == len(all)
+	})
+	for _, doctor := range doctors {
 		if w.free(doctor)["11:00"] {
 			t.Errorf("%s: the slot of a booking without an event is sold again", doctor)
 		}
-		o := w.run("status")
-		o.expect(t, exitFailed, text(params, "reference"), "its event is missing from")
-		if n := strings.Count(o.stdout, "its event is missing"); n != i+1 {
-			t.Errorf("%d bookings are missed, want %d", n, i+1)
+	}
+	o := w.run("status")
+	o.expect(t, exitFailed, "its event is missing from", "write it again: slotd bookings retry "+all[0].reference)
+	if n := strings.Count(o.stdout, "its event is missing"); n != len(all) {
+		t.Errorf("%d bookings are missed, want %d", n, len(all))
+	}
+	w.run("bookings", "retry", "--all").expect(t, exitDone, "Nothing is set aside.")
+	for _, a := range all {
+		w.run("bookings", "retry", a.reference).expect(t, exitDone, "is tried again")
+	}
+	w.level()
+	for _, a := range all {
+		if n := len(w.ours(a.doctor)[a.id]); n != 1 {
+			t.Errorf("%s has %d events", a.reference, n)
 		}
 	}
+	w.run("status").expect(t, exitDone, "All is well.")
 }
 
 func TestEndpointSurvivesBadInput(t *testing.T) {

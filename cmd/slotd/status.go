@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -20,15 +21,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Long:  "Status asks the running daemon. Exit code 0: all is well; 1: something needs a person.",
 		Args:  exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.load()
+			cfg, err := a.loadAdmin(cmd)
 			if err != nil {
-				// The daemon goes on with an older version of the file, and says so.
-				server, serverErr := config.LoadServer(a.configPath)
-				if serverErr != nil {
-					return err
-				}
-				cfg = &config.Config{Path: a.configPath, Server: server}
-				cmd.PrintErrln(err)
+				return err
 			}
 			var s admin.Status
 			if err := ask(cmd.Context(), cfg, "/api/status", nil, &s); err != nil {
@@ -47,6 +42,21 @@ func (a *app) statusCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	return cmd
+}
+
+// loadAdmin reads the config of a command that only needs to find the daemon. One with faults does as long as it says where:
+// the daemon goes on with an older version of the file.
+func (a *app) loadAdmin(cmd *cobra.Command) (*config.Config, error) {
+	cfg, err := a.load()
+	if err == nil {
+		return cfg, nil
+	}
+	server, serverErr := config.LoadServer(a.configPath)
+	if serverErr != nil {
+		return nil, err
+	}
+	cmd.PrintErrln(err)
+	return &config.Config{Path: a.configPath, Server: server}, nil
 }
 
 func printStatus(out io.Writer, s admin.Status) error {
@@ -83,6 +93,7 @@ func printStatus(out io.Writer, s admin.Status) error {
 		}
 		p("%s\t%s\t%s\n", acc.Name, acc.Provider, state)
 	}
+	printChannels(p, s.Channels)
 	p("\nOutbox: %d waiting", s.Outbox.Waiting)
 	if s.Outbox.Oldest != nil {
 		p(", the oldest for %s", s.Now.Sub(*s.Outbox.Oldest).Round(time.Second))
@@ -92,10 +103,63 @@ func printStatus(out io.Writer, s admin.Status) error {
 	if len(s.Problems) == 0 {
 		p("All is well.\n")
 	}
-	for _, problem := range s.Problems {
-		p("! %s\n", problem)
+	shown := map[string]bool{} // below, with what to do
+	for _, a := range s.Attention {
+		shown[a.Problem()] = true
 	}
-	return w.Flush()
+	for _, problem := range s.Problems {
+		if !shown[problem] {
+			p("! %s\n", problem)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return printAttention(out, s)
+}
+
+// printChannels prints how changes of the calendars reach us beside polling: one line where it is the same for all.
+func printChannels(p func(string, ...any), list []admin.Channel) {
+	if len(list) == 0 {
+		return
+	}
+	same := true
+	for _, c := range list {
+		same = same && !c.Wanted && !c.Live && c.Why == list[0].Why && c.Left == 0
+	}
+	if same {
+		p("\nPush: none, all calendars are only polled: %s\n", list[0].Why)
+		return
+	}
+	p("\nPUSH\tSTATE\tENDS\tWHY\n")
+	for _, c := range list {
+		state, ends := "polling only", "-"
+		if c.Live {
+			state, ends = "live", c.Expires.Format(whenLayout)
+		}
+		if c.Late {
+			state = "NOT RENEWED"
+		}
+		why := c.Why
+		if c.Left > 0 {
+			why = strings.TrimPrefix(fmt.Sprintf("%s; %d older channels still to be ended", why, c.Left), "; ")
+		}
+		p("%s\t%s\t%s\t%s\n", c.Calendar, state, ends, why)
+	}
+}
+
+// printAttention prints the bookings that need a person, each with what to do.
+func printAttention(out io.Writer, s admin.Status) error {
+	if len(s.Attention) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(out, "\nBOOKINGS THAT NEED A PERSON")
+	for _, a := range s.Attention {
+		if err == nil {
+			_, err = fmt.Fprintf(out, "! %s  %s  %s\n    %s\n", a.Start.Format(whenLayout), a.Reference, a.Why, a.Next)
+		}
+	}
+	return err
 }
 
 // printGround prints what slotd stands on: disk, clock and copies.
@@ -110,6 +174,9 @@ func printGround(p func(string, ...any), s admin.Status) {
 			p("Clock: %s ahead of %s\n", ahead, c.Host)
 		}
 	}
+	if h := s.Webhook; h != nil {
+		printWebhook(p, h, s.Now)
+	}
 	b := s.Backup
 	if b == nil {
 		p("Backup: none scheduled\n")
@@ -123,4 +190,19 @@ func printGround(p func(string, ...any), s admin.Status) {
 	if b.Failed != nil {
 		p("Backup: the last try failed at %s: %s\n", b.Failed.Format(time.RFC3339), b.Error)
 	}
+}
+
+// printWebhook prints how far the other system is behind that is told of bookings.
+func printWebhook(p func(string, ...any), h *admin.Webhook, now time.Time) {
+	p("Webhook: %d waiting", h.Waiting)
+	if h.Oldest != nil {
+		p(", the oldest for %s", now.Sub(*h.Oldest).Round(time.Second))
+	}
+	if h.SetAside > 0 {
+		p(", %d given up", h.SetAside)
+	}
+	if !h.Configured {
+		p("; the config has no [webhook], so they go after three days, or by 'slotd webhook drop'")
+	}
+	p("\n")
 }

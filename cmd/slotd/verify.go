@@ -29,8 +29,11 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use:   "verify [PATH]",
 		Short: "Check that all records of the database agree, or those of a backup",
 		Long: `Verify reads every record of the config's database, or of the copy at PATH, and compares them: nothing sold twice,
-each booking with its claims, its person, its reference and its place in every index, each write that is still to be made
-with its mark, each mirror sorted and inside its window. It changes nothing, and names no customer.
+each booking with its claims, its person, its history, its reference and its place in every index, each hold with its
+flow token, each write that is still to be made with its mark, each mirror sorted and inside its window. It changes nothing,
+and names no customer. Overlaps that people made in their calendars are no findings, as long as they are marked.
+
+A daemon that starts checks what is to come in the same way, and shows what it finds in 'slotd status'.
 
 The database must not be in use. While the daemon serves, make a copy with 'slotd backup' and verify that.
 

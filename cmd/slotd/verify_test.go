@@ -59,6 +59,15 @@ func TestVerify(t *testing.T) {
 		t.Errorf("exit code %d, %+v", o.code, got)
 	}
 
+	// The daemon looks at its start, says what it found, and serves all the same.
+	w.start()
+	eventually(t, "the finding", func() bool { return len(w.status().Problems) > 0 })
+	w.run("status").expect(t, exitFailed, "findings at the start: 1", "person, booking "+id, "the booking has no person record")
+	w.book("token-of-another-customer-of-adams", "adams", w.at(11, 0))
+	if code := w.daemon.stop(); code != exitDone {
+		t.Fatalf("the daemon stopped with %d", code)
+	}
+
 	// A copy alone can be verified too, as far as that goes.
 	alone := slotd(t, t.TempDir(), "verify", copied)
 	alone.expect(t, exitDone, "not checked: overlaps of claims", "Clean")

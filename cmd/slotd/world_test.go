@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -186,7 +187,7 @@ func (w *world) run(args ...string) outcome {
 	o := slotd(w.T, w.dir, append(args, "--config", "slotd.toml")...)
 	text := o.stdout + o.stderr
 	if args[0] == "bookings" {
-		text = strings.ReplaceAll(text, plantedName, "")
+		text = strings.NewReplacer(plantedName, "", plantedNotes, "").Replace(text)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -215,7 +216,7 @@ func (w *world) start() {
 	w.Cleanup(func() { w.said[i] = "serve:\n" + log.String() })
 	eventually(w.T, "both mirrors", func() bool {
 		s := w.status()
-		return len(s.Calendars) == 2 && s.Calendars[0].Fresh && s.Calendars[1].Fresh
+		return len(s.Calendars) >= 2 && !slices.ContainsFunc(s.Calendars, func(c admin.Calendar) bool { return !c.Fresh })
 	})
 }
 
@@ -242,6 +243,12 @@ func (w *world) bookings() []admin.Booking {
 		w.Fatal(err)
 	}
 	return list
+}
+
+// configure replaces a text of the config, before start.
+func (w *world) configure(old, text string) {
+	w.Helper()
+	replaceInFile(w.T, filepath.Join(w.dir, "slotd.toml"), old, text)
 }
 
 // level waits until the providers are level with the bookings.
@@ -344,7 +351,7 @@ func (w *world) book(token, resource string, start time.Time) (map[string]any, *
 func (w *world) ours(resource string) map[string][]string {
 	out := map[string][]string{}
 	add := func(id, marker string) {
-		if part := strings.Split(marker, "/"); len(part) == 3 {
+		if part := strings.Split(marker, "/"); len(part) >= 3 { // store, booking, resource and more
 			out[part[1]] = append(out[part[1]], id)
 		}
 	}

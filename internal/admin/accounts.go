@@ -127,7 +127,12 @@ func tell[In, Out any](fn func(*http.Request, In) (Out, error)) http.HandlerFunc
 			}
 		}
 		out, err := fn(r.WithContext(ctx), in)
-		if err != nil {
+		var bad badRequest
+		switch {
+		case errors.As(err, &bad):
+			http.Error(w, bad.Error(), http.StatusBadRequest)
+			return
+		case err != nil:
 			http.Error(w, err.Error(), http.StatusConflict)
 			return
 		}

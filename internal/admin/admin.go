@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +31,12 @@ type Status struct {
 	Clocks []Clock `json:"clocks,omitempty"`
 	// Backup is absent when no copies are scheduled.
 	Backup *Backup `json:"backup,omitempty"`
+	// Channels are the push channels of the calendars.
+	Channels []Channel `json:"channels,omitempty"`
+	// Webhook is absent when nobody is told of bookings and nothing waits.
+	Webhook *Webhook `json:"webhook,omitempty"`
+	// Restoring is set while a database that was restored has not been compared with all calendars: nothing is offered.
+	Restoring *Restoring `json:"restoring,omitempty"`
 	// Attention are the coming bookings that need a person.
 	Attention []Attention `json:"attention"`
 	// Problems says in sentences what is wrong; empty when all is well.
@@ -69,6 +74,9 @@ type Account struct {
 type Outbox struct {
 	Waiting int        `json:"waiting"`
 	Oldest  *time.Time `json:"oldest,omitempty"`
+	// Watched counts events that should be gone, were not found, and are looked for once more: a call to make them may still
+	// arrive.
+	Watched int `json:"watched,omitempty"`
 	// SetAside counts the placements of coming bookings that cannot be written and wait for a person.
 	SetAside int      `json:"set_aside"`
 	Errors   []string `json:"errors,omitempty"`
@@ -99,6 +107,15 @@ type Clock struct {
 // Ahead returns AheadS as a duration.
 func (c Clock) Ahead() time.Duration { return time.Duration(c.AheadS * float64(time.Second)) }
 
+// Restoring is a restore that is not over.
+type Restoring struct {
+	At time.Time `json:"at"`
+	// Newest is the time of the newest record in the copy; absent when it has none.
+	Newest *time.Time `json:"newest,omitempty"`
+	// Calendars are those that have to be read and compared yet.
+	Calendars []calendar.ID `json:"calendars"`
+}
+
 // Attention is a booking that needs a person.
 type Attention struct {
 	Booking   string    `json:"booking"`
@@ -107,6 +124,13 @@ type Attention struct {
 	// Need is the kind of reason, Why the reason in words.
 	Need booking.Need `json:"need"`
 	Why  string       `json:"why"`
+	// Next says what to do and to type.
+	Next string `json:"next"`
+}
+
+// Problem is what Status.Problems says of it.
+func (a Attention) Problem() string {
+	return fmt.Sprintf("booking %s needs a person: %s", a.Reference, a.Why)
 }
 
 // Slots is the answer to "what can be booked".
@@ -122,31 +146,6 @@ type Day struct {
 	Slots []string `json:"slots"` // RFC 3339 with the offset of the business's zone
 }
 
-// Booking is a booking as it is listed to the operator.
-type Booking struct {
-	ID        string    `json:"id"`
-	Reference string    `json:"reference"`
-	Status    string    `json:"status"`
-	Version   uint64    `json:"version"`
-	Start     time.Time `json:"start"`
-	End       time.Time `json:"end"`
-	Service   string    `json:"service"`
-	Name      string    `json:"name,omitempty"`
-	Conflict  bool      `json:"conflict,omitempty"`
-	// NeedsPerson says why somebody must look at it.
-	NeedsPerson string      `json:"needs_person,omitempty"`
-	Placements  []Placement `json:"placements"`
-}
-
-// Placement is a booking's event in one calendar.
-type Placement struct {
-	Resource string      `json:"resource"`
-	Calendar calendar.ID `json:"calendar"`
-	Status   string      `json:"status"`
-	Event    string      `json:"event,omitempty"`
-	Reason   string      `json:"reason,omitempty"`
-}
-
 // Config is what Handler needs.
 type Config struct {
 	Desk   *desk.Desk
@@ -158,6 +157,9 @@ type Config struct {
 	// Accounts and SignIns may be nil: then their routes are missing.
 	Accounts Accounts
 	SignIns  SignIns
+	// Forget and Notices may be nil: then their routes are missing.
+	Forget  Forget
+	Notices Notices
 	// Metrics may be nil: then their route is missing.
 	Metrics *Metrics
 	Log     *slog.Logger
@@ -170,8 +172,10 @@ func Handler(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/status", serve(a, a.status))
 	mux.HandleFunc("GET /api/slots", serve(a, a.slots))
-	mux.HandleFunc("GET /api/bookings", serve(a, a.bookings))
+	a.bookingRoutes(mux)
 	a.accountRoutes(mux)
+	forgetRoute(mux, cfg.Forget)
+	noticeRoutes(mux, cfg.Notices)
 	if cfg.Metrics != nil {
 		mux.HandleFunc("GET /metrics", a.metrics)
 	}
@@ -271,63 +275,4 @@ func (a *api) whatThereIs(err error) error {
 		}
 	}
 	return fmt.Errorf("%w, or not with the rest of the choice; there are: %s", err, strings.Join(ids, ", "))
-}
-
-// maxBookings bounds one list.
-const maxBookings = 10_000
-
-// bookings lists the bookings that start on the days from and until, by default from yesterday on.
-func (a *api) bookings(r *http.Request) ([]Booking, error) {
-	q := r.URL.Query()
-	now := a.cfg.Now()
-	from, until := now.AddDate(0, 0, -1), now.AddDate(10, 0, 0)
-	for _, bound := range []struct {
-		key string
-		at  *time.Time
-	}{{"from", &from}, {"until", &until}} {
-		if s := q.Get(bound.key); s != "" {
-			d, err := calendar.ParseDate(s)
-			if err != nil {
-				return nil, badRequest{err}
-			}
-			*bound.at = d.Interval(time.UTC).StartTime()
-		}
-	}
-	out := []Booking{}
-	err := a.cfg.Store.View(r.Context(), func(r *store.Reader) error {
-		ids, err := r.BookingIDs(from, until, maxBookings)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			b, err := r.Booking(id)
-			if err != nil {
-				return err
-			}
-			if b == nil {
-				continue // the index is only a hint
-			}
-			p, err := r.Person(id)
-			if err != nil {
-				return err
-			}
-			out = append(out, listed(b, p, now))
-		}
-		return nil
-	})
-	slices.SortStableFunc(out, func(a, b Booking) int { return a.Start.Compare(b.Start) })
-	return out, err
-}
-
-func listed(b *booking.Booking, p booking.Person, now time.Time) Booking {
-	out := Booking{
-		ID: b.ID, Reference: b.Reference, Status: string(b.Status), Version: b.Version, Start: b.StartTime(),
-		End: b.EndTime(), Service: b.Service, Name: p.Name, Conflict: b.Conflict(), NeedsPerson: b.NeedsPerson(now),
-	}
-	for _, pl := range b.Placements {
-		out.Placements = append(out.Placements, Placement{
-			Resource: pl.Resource, Calendar: pl.Calendar, Status: string(pl.Status), Event: pl.Event.ID, Reason: pl.Reason,
-		})
-	}
-	return out
 }

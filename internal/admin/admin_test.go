@@ -19,6 +19,7 @@ import (
 	"slotd/internal/calendar"
 	"slotd/internal/desk"
 	"slotd/store"
+	"slotd/store/kv"
 	"slotd/store/kv/bolt"
 )
 
@@ -31,9 +32,23 @@ type fixture struct {
 	desk    *desk.Desk
 	status  func(context.Context) (Status, error)
 	db      *bolt.DB
+	engine  *refusing
 	metrics *Metrics
 	url     string
 	log     strings.Builder
+}
+
+// refusing is an engine that can be told to refuse every commit.
+type refusing struct {
+	kv.DB
+	err error
+}
+
+func (r *refusing) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.DB.Update(ctx, fn)
 }
 
 func check(t *testing.T, err error) {
@@ -54,7 +69,8 @@ func newFixture(t *testing.T) *fixture {
 	check(t, err)
 	t.Cleanup(func() { _ = f.db.Close() })
 	check(t, store.Create(ctx, f.db, now))
-	st, err := store.Open(ctx, f.db)
+	f.engine = &refusing{DB: f.db}
+	st, err := store.Open(ctx, f.engine)
 	check(t, err)
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	check(t, err)
@@ -192,7 +208,7 @@ func TestBookings(t *testing.T) {
 	b := got[1]
 	if b.Name != "Kim Example" || b.Status != "confirmed" || b.Service != "checkup" || b.NeedsPerson != "" ||
 		!b.Start.Equal(time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)) || b.End.Sub(b.Start) != 30*time.Minute ||
-		len(b.Placements) != 1 || b.Placements[0] != (Placement{Resource: "adams", Calendar: cal, Status: "pending"}) {
+		len(b.Placements) != 1 || b.Placements[0].Resource != "adams" || b.Placements[0].Calendar != cal || b.Placements[0].Status != "pending" {
 		t.Errorf("got %+v", b)
 	}
 	for query, want := range map[string][]string{

@@ -25,6 +25,9 @@ type Metrics struct {
 	clientErrors *prometheus.CounterVec   // code
 	readFails    *prometheus.CounterVec   // account, kind
 	writeFails   *prometheus.CounterVec   // account, kind
+	oddities     *prometheus.CounterVec   // kind
+	pushes       *prometheus.CounterVec   // provider, outcome
+	channelFails *prometheus.CounterVec   // account, kind
 	commits      prometheus.Histogram
 	updates      prometheus.Counter
 	commitFails  prometheus.Counter
@@ -45,6 +48,9 @@ type children struct {
 	clientErrors map[string]prometheus.Counter
 	readFails    map[pair]prometheus.Counter
 	writeFails   map[pair]prometheus.Counter
+	oddities     map[string]prometheus.Counter
+	pushes       map[pair]prometheus.Counter
+	channelFails map[pair]prometheus.Counter
 }
 
 // Bounds of the histograms in seconds. The second half of those of an answer are Meta's: it warns when the 90th percentile
@@ -78,6 +84,12 @@ func NewMetrics(version string) *Metrics {
 		"Looks at a calendar that failed, by kind of provider error.", "account", "kind")
 	m.writeFails = counters("slotd_calendar_write_failures_total",
 		"Writes to a calendar that failed, by kind of provider error.", "account", "kind")
+	m.oddities = counters("slotd_feed_oddities_total",
+		"Events of feeds that could not be understood as they were meant, counted when they appear, by kind.", "kind")
+	m.pushes = counters("slotd_push_messages_total",
+		"Messages of calendar providers, by what became of them.", "provider", "outcome")
+	m.channelFails = counters("slotd_push_channel_failures_total",
+		"Calls about push channels that failed, by kind of provider error.", "account", "kind")
 	m.updates = counter("slotd_store_updates_total", "Transactions that wrote; several may share one commit.")
 	m.commitFails = counter("slotd_store_commit_failures_total", "Commits that failed or may have.")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -140,12 +152,25 @@ func (m *Metrics) ExpectAccounts(names []string) {
 	m.expecting.Lock()
 	defer m.expecting.Unlock()
 	c := *m.known.Load()
-	c.readFails, c.writeFails = grown(c.readFails), grown(c.writeFails)
+	c.readFails, c.writeFails, c.channelFails = grown(c.readFails), grown(c.writeFails), grown(c.channelFails)
 	for _, name := range names {
 		for kind := calendar.Unclear; kind <= calendar.Conflict; kind++ {
 			c.readFails[pair{name, kindLabel(kind)}] = m.readFails.WithLabelValues(name, kindLabel(kind))
 			c.writeFails[pair{name, kindLabel(kind)}] = m.writeFails.WithLabelValues(name, kindLabel(kind))
+			c.channelFails[pair{name, kindLabel(kind)}] = m.channelFails.WithLabelValues(name, kindLabel(kind))
 		}
+	}
+	m.known.Store(&c)
+}
+
+// ExpectOddities makes the series of what can be odd about a feed.
+func (m *Metrics) ExpectOddities(kinds []string) {
+	m.expecting.Lock()
+	defer m.expecting.Unlock()
+	c := *m.known.Load()
+	c.oddities = grown(c.oddities)
+	for _, kind := range kinds {
+		c.oddities[kind] = m.oddities.WithLabelValues(kind)
 	}
 	m.known.Store(&c)
 }
@@ -173,6 +198,13 @@ func (m *Metrics) ReadFailed(account string, kind calendar.Kind) {
 // WriteFailed counts a write to a calendar that failed.
 func (m *Metrics) WriteFailed(account string, kind calendar.Kind) {
 	count(m.known.Load().writeFails, pair{account, kindLabel(kind)})
+}
+
+// Oddities counts events of feeds in which something odd has appeared; n may be negative, which counts nothing.
+func (m *Metrics) Oddities(kind string, n int) {
+	if c := m.known.Load().oddities[kind]; c != nil {
+		c.Add(float64(max(n, 0)))
+	}
 }
 
 // Committed counts a commit of the store that so many callers shared.

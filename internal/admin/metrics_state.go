@@ -53,6 +53,11 @@ var (
 		"How far this host's clock is ahead of that of a provider's server, negative when it is behind.", "host")
 	descBackup = describe("slotd_backup_last_success_timestamp_seconds",
 		"When the newest scheduled copy of the database was made, 0 before the first; absent when none are scheduled.")
+	descNotices = describe("slotd_webhook_notices",
+		"Notices of bookings that are still to be delivered to the other system.")
+	descNoticeOld = describe("slotd_webhook_oldest_seconds",
+		"How long ago happened what the oldest of them tells of; 0 without any.")
+	descNoticeAside = describe("slotd_webhook_set_aside", "Notices that were given up and wait for a person.")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -91,6 +96,8 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	s.calendars(put)
 	s.accounts(put)
 	s.bookings(put)
+	s.webhook(put)
+	s.channels(put)
 	for _, c := range s.status.Clocks {
 		put(descClock, c.AheadS, c.Host)
 	}
@@ -106,6 +113,20 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 		}
 		put(descBackup, last)
 	}
+}
+
+func (s state) webhook(put putter) {
+	w := s.status.Webhook
+	if w == nil {
+		w = &Webhook{}
+	}
+	put(descNotices, float64(w.Waiting))
+	old := 0.0
+	if w.Oldest != nil {
+		old = max(s.status.Now.Sub(*w.Oldest).Seconds(), 0)
+	}
+	put(descNoticeOld, old)
+	put(descNoticeAside, float64(w.SetAside))
 }
 
 // putter gives away one value.
