@@ -33,6 +33,7 @@ const (
 	linear   = "github.com/anishathalye/porcupine"
 	prom     = "github.com/prometheus"
 	rapid    = "pgregory.net/rapid"
+	rrule    = "github.com/teambition/rrule-go"
 	sync     = "golang.org/x/sync"
 	rate     = "golang.org/x/time"
 	systemd  = "github.com/coreos/go-systemd/v22"
@@ -65,6 +66,7 @@ var table = map[string]rule{
 
 	"adapters/google":      {may: list("internal/calendar"), other: list(google, oauth2)},
 	"adapters/outlook":     {may: list("internal/calendar"), other: list(graph, kiota, oauth2)},
+	"adapters/ics":         {may: list("internal/calendar"), other: list(rrule)},
 	"adapters/adaptertest": {may: list("internal/calendar")},
 
 	"syncer": {
@@ -83,6 +85,7 @@ var table = map[string]rule{
 		other:  list(sync),
 		otests: list(linear),
 	},
+	"internal/notify": {may: list("store", "internal/booking", "internal/calendar")},
 	"internal/admin": {
 		may:    list("internal/desk", "store", "internal/booking", "internal/calendar"),
 		other:  list(prom),
@@ -94,8 +97,10 @@ var table = map[string]rule{
 	"internal/emulator/fault":    {may: emulators},
 	"internal/emulator/recur":    {may: emulators},
 	"internal/emulator/oauth":    {may: emulators},
+	"internal/emulator/push":     {may: emulators},
 	"internal/emulator/google":   {may: emulators},
 	"internal/emulator/graph":    {may: emulators},
+	"internal/emulator/ics":      {may: emulators},
 	"internal/emulator/whatsapp": {may: append(list("internal/flow"), emulators...)},
 	"internal/emulator/page": {
 		may:    append(list("internal/flow", "internal/emulator/whatsapp"), emulators...),
@@ -104,7 +109,7 @@ var table = map[string]rule{
 
 	"internal/daemon": {
 		may: list("store/...", "syncer", "webhook", "internal/...",
-			"adapters/google"), // outlook comes in as a constructor
+			"adapters/google", "adapters/ics"), // outlook comes in as a constructor
 		other:  list(cron, oauth2, sync, rate, systemd),
 		otests: list(chromedp),
 	},
@@ -116,7 +121,7 @@ var table = map[string]rule{
 }
 
 var emulators = list("internal/emulator/fault", "internal/emulator/recur", "internal/emulator/oauth",
-	"internal/emulator/google", "internal/emulator/graph")
+	"internal/emulator/push", "internal/emulator/google", "internal/emulator/graph")
 
 // What every test file may import beyond its package's row: the vocabulary, a real store, the emulators and the suites.
 var (
@@ -138,6 +143,7 @@ var owners = map[string][]string{
 	graph:                        {"adapters/outlook"},
 	kiota:                        {"adapters/outlook"},
 	prom:                         {"internal/admin"},
+	rrule:                        {"adapters/ics"},
 	systemd:                      {"cmd/slotd", "internal/daemon"},
 	toml:                         {"internal/config", "cmd/slotd"},  // the second: the tests of the docs
 	module + "/adapters/outlook": {"cmd/slotd", "adapters/outlook"}, // the second: its own external tests

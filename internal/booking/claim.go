@@ -93,9 +93,11 @@ func WithoutHold(claims []Claim, visit string) []Claim {
 	return slices.DeleteFunc(claims, func(c Claim) bool { return c.Hold == visit && c.Booking == "" })
 }
 
-// AddClaims returns claims and more, sorted by start. It may reuse claims.
+// AddClaims returns claims, which are sorted by start, with more in their places. It may reuse claims.
 func AddClaims(claims []Claim, more ...Claim) []Claim {
-	claims = append(claims, more...)
-	slices.SortStableFunc(claims, func(a, b Claim) int { return cmp.Compare(a.Start, b.Start) })
+	for _, c := range more {
+		i, _ := slices.BinarySearchFunc(claims, c.Start+1, func(a Claim, start int64) int { return cmp.Compare(a.Start, start) })
+		claims = slices.Insert(claims, i, c) // behind those that begin at the same time
+	}
 	return claims
 }

@@ -121,6 +121,40 @@ func (st *State) block(f Facts, own map[owner][]calendar.Interval) []calendar.In
 	return calendar.Union(blocks)
 }
 
+// Near returns those of the facts that can matter to an appointment within span, its buffers included: for a question about a
+// single start there is no need to prepare the whole horizon. The answers are the same.
+func (f Facts) Near(span calendar.Interval) Facts {
+	events := map[string]bool{} // bookings of ours with an event near
+	busy := make([]*calendar.Busy, len(f.Busy))
+	for i, b := range f.Busy {
+		if b == nil {
+			continue
+		}
+		first := calendar.FirstOverlap(b.Foreign, span.Start)
+		last := first
+		for last < len(b.Foreign) && b.Foreign[last].Start < span.End {
+			last++
+		}
+		busy[i] = &calendar.Busy{Window: b.Window, Foreign: b.Foreign[first:last]}
+		for _, o := range b.Own {
+			if o.Overlaps(span) {
+				busy[i].Own, events[o.Booking] = append(busy[i].Own, o), true
+			}
+		}
+	}
+	matter := func(claims []Claim) []Claim {
+		var out []Claim
+		for _, c := range claims {
+			if c.Padded().Overlaps(span) || events[c.Booking] {
+				out = append(out, c)
+			}
+		}
+		return out
+	}
+	f.Busy, f.Claims, f.Others = busy, matter(f.Claims), matter(f.Others)
+	return f
+}
+
 // left reports whether our event is mirrored at a time that its booking has left. Mirrored events are cut to the window.
 func (f *Facts) left(o calendar.Own, window calendar.Interval) bool {
 	gone := func(c Claim) bool {
@@ -259,8 +293,10 @@ func (st *State) accompany(start int64) Reason {
 // open reports whether the hours cover want, over the end of a span or a day where the next begins at once.
 func (st *State) open(want calendar.Interval) bool {
 	var spans []calendar.Interval
-	first := calendar.DateOf(want.Start, st.resource.Zone)
-	for d := first; !calendar.DateOf(want.End, st.resource.Zone).Before(d); d = d.AddDays(1) {
+	// Where clocks go back at midnight, the date that they show is not the day that an instant belongs to; so a day more on
+	// each side.
+	last := calendar.DateOf(want.End, st.resource.Zone).AddDays(1)
+	for d := calendar.DateOf(want.Start, st.resource.Zone).AddDays(-1); !last.Before(d); d = d.AddDays(1) {
 		for _, span := range st.resource.Hours[d.Weekday()] {
 			spans = append(spans, openInterval(d, span, st.resource.Zone))
 		}

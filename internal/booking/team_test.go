@@ -241,3 +241,28 @@ func TestTeam(t *testing.T) {
 		})
 	}
 }
+
+// TestTeamWhereMidnightComesTwice: clocks that go back just after midnight show the day before again; a room that is always
+// open is open then too.
+func TestTeamWhereMidnightComesTwice(t *testing.T) {
+	loc := zone(t, "America/St_Johns")
+	s := &booking.Service{Duration: time.Minute, Grid: time.Minute}
+	always := func(id string) *booking.State {
+		r := &booking.Resource{ID: id, Zone: loc, Capacity: 1, Blocks: []calendar.ID{"g/" + calendar.ID(id)}}
+		for day := range r.Hours {
+			r.Hours[day] = []booking.Span{{From: 0, To: 24 * 60}}
+		}
+		f := booking.Facts{Busy: []*calendar.Busy{{Window: calendar.Interval{End: 1 << 40}}}}
+		return booking.NewState(r, s, booking.Bounds{Latest: 1 << 40}, f)
+	}
+	team := booking.NewTeam(always("adams"), []*booking.State{always("room")})
+	for _, at := range []string{"2010-11-07T02:29:00Z", "2010-11-07T02:30:00Z", "2010-11-07T02:55:00Z", "2010-11-07T03:30:00Z"} {
+		start, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why, _ := team.Check(start.Unix()); why != booking.Free {
+			t.Errorf("%s: %s", at, why)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (d *decoder) accounts(records []*table, zone *time.Location, refs *referenc
 	for _, t := range records {
 		a := d.account(t, zone, refs)
 		for _, c := range t.records("calendar") {
-			a.Calendars = append(a.Calendars, d.accountCalendar(c, a.Name, refs))
+			a.Calendars = append(a.Calendars, d.accountCalendar(c, a, refs))
 		}
 		t.done()
 		out = append(out, a)
@@ -54,10 +54,15 @@ func (d *decoder) accounts(records []*table, zone *time.Location, refs *referenc
 }
 
 func (d *decoder) account(t *table, zone *time.Location, refs *references) Account {
-	a := Account{Name: t.id("name", "account", refs.accounts.lines()), ClientSecret: t.secret("client_secret"),
-		RefreshToken: t.secret("refresh_token"), ServiceAccount: t.secret("service_account"), Subject: t.str("subject", "")}
+	a := Account{Name: t.id("name", "account", refs.accounts.lines())}
 	t.required("provider", Google)
-	a.Provider = t.oneOf("provider", Google, Outlook)
+	a.Provider = t.oneOf("provider", Google, Outlook, ICS)
+	if a.Provider == ICS {
+		return t.icsAccount(a, zone, refs)
+	}
+	t.feedsOnly(feedsKeys)
+	a.ClientSecret, a.RefreshToken = t.secret("client_secret"), t.secret("refresh_token")
+	a.ServiceAccount, a.Subject = t.secret("service_account"), t.str("subject", "")
 	p := providers[a.Provider]
 	a.Grant = t.oneOf("grant", RefreshToken, ClientCredentials, ServiceAccount)
 	if a.Grant == ServiceAccount {
@@ -92,10 +97,21 @@ func (d *decoder) account(t *table, zone *time.Location, refs *references) Accou
 	if a.Provider == Google {
 		a.Tenant = ""
 	}
-	a.Zone = t.zone("zone", zone)
+	a.Zone = t.zone(zone)
 	a.Concurrency = t.integer("concurrency", p.concurrency, 100)
 	a.PerMinute = t.integer("per_minute", p.perMinute, 100_000)
+	push := t.boolean("push") // so that the key is known
+	a.Push = push || t.node.values["push"] == nil
 	return a
+}
+
+// push checks that what is asked for by name can be had.
+func (d *decoder) push(accounts []*table, s Server) {
+	for _, t := range accounts {
+		if t.node.values["push"] != nil && t.boolean("push") && s.PublicURL == "" {
+			t.bad("push", "needs public_url in [server]: it is where the provider's messages go")
+		}
+	}
 }
 
 // apiBase returns an API's base without a trailing slash. A URL that names only a host means the provider's usual path on it.
@@ -186,13 +202,18 @@ func (t *table) has(key string) string {
 	return key
 }
 
-func (d *decoder) accountCalendar(t *table, account string, refs *references) AccountCalendar {
+func (d *decoder) accountCalendar(t *table, a Account, refs *references) AccountCalendar {
 	c := AccountCalendar{ID: t.required("id", "primary"), AllDay: t.oneOf("all_day", AllDayAsMarked, AllDayBusy)}
+	if a.Provider == ICS {
+		c.Feed = t.feed(c.ID, a.Feeds)
+	} else {
+		t.feedsOnly(feedKeys)
+	}
 	t.done()
-	if v := t.node.values["id"]; v == nil || v.kind != kindString || c.ID == "" || account == "" {
+	if v := t.node.values["id"]; v == nil || v.kind != kindString || c.ID == "" || a.Name == "" {
 		return c
 	}
-	id := account + "/" + c.ID
+	id := a.Name + "/" + c.ID
 	if line, ok := refs.calendars.lines()[id]; ok {
 		t.bad("id", "is used already on line %d", line)
 	} else {

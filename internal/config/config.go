@@ -24,6 +24,7 @@ type Config struct {
 	Server      Server
 	Store       Store
 	Backup      Backup
+	Webhook     Webhook
 	WhatsApp    WhatsApp
 	Business    Business
 	Freshness   Freshness
@@ -50,6 +51,17 @@ type Store struct {
 	Path string
 	// TokenKeys seal the accounts' tokens, the newest first; none where tokens are not to be stored.
 	TokenKeys []Secret
+	// KeepBookings is how long a booking is kept after its end, KeepVisits how long a flow token is after it has expired.
+	KeepBookings, KeepVisits time.Duration
+}
+
+// Webhook says where another system is told of bookings. Its zero value, without a URL, means nowhere.
+type Webhook struct {
+	URL string
+	// Secrets sign, each by itself, the newest first.
+	Secrets []Secret
+	// Events are the kinds of change that are told.
+	Events []booking.What
 }
 
 // Backup says where copies of the database are made each day. Its zero value, without a Directory, means none.
@@ -91,6 +103,10 @@ type Freshness struct {
 	Poll time.Duration
 	// ServeWithin is the age from which a calendar's resources are hidden.
 	ServeWithin time.Duration
+	// VerifyWithin is the age from which a confirm asks the provider about its time first; 0: never.
+	VerifyWithin time.Duration
+	// AcceptUnverified lets a confirm go on where the provider does not answer.
+	AcceptUnverified bool
 }
 
 // Flow says which Flow is served, and what it chooses where it shows no choice.
@@ -119,6 +135,7 @@ const AnyResource = "any"
 const (
 	Google  = "google"
 	Outlook = "outlook"
+	ICS     = "ics" // feeds, to which nobody signs in
 )
 
 // The grants of an [Account].
@@ -128,10 +145,10 @@ const (
 	ServiceAccount    = "service_account"
 )
 
-// Account is one OAuth identity at a provider.
+// Account is one OAuth identity at a provider, or feeds that are read alike.
 type Account struct {
 	Name     string
-	Provider string // Google or Outlook
+	Provider string // Google, Outlook or ICS
 	// User is the mailbox whose calendars are meant; "" means the one that signed in. Outlook only.
 	User string
 	// Grant is RefreshToken, ClientCredentials (Outlook) or ServiceAccount (Google).
@@ -160,6 +177,10 @@ type Account struct {
 	Calendars []AccountCalendar
 	// Concurrency and PerMinute bound the requests of the account.
 	Concurrency, PerMinute int
+	// Push says that the provider is asked to tell of changes, if the server has a PublicURL.
+	Push bool
+	// Feeds is for ICS, where all above that has to do with signing in is empty.
+	Feeds Feeds
 }
 
 // The ways to treat an all-day event.
@@ -170,10 +191,12 @@ const (
 
 // AccountCalendar is what the file says of one calendar of an account.
 type AccountCalendar struct {
-	// ID is the provider's own id.
+	// ID is the provider's own id; of a feed the name that the file gives it.
 	ID string
 	// AllDay is AllDayAsMarked or AllDayBusy.
 	AllDay string
+	// Feed is for ICS.
+	Feed Feed
 }
 
 // Account returns the account of that name.

@@ -18,6 +18,7 @@ type references struct {
 
 	needs   []need   // of services, in the order of the file
 	needIDs []string // the resources that they name
+	feeds   []string // the accounts of feeds
 }
 
 // names are the defined names of one sort, with their lines, and which of them something refers to.
@@ -116,7 +117,7 @@ func (d *decoder) resources(records []*table, zone *time.Location, refs *referen
 		beside := slices.Contains(refs.needIDs, r.ID)
 		r.Departments = t.choice("departments", "department", &refs.departments, beside)
 		r.Services = t.choice("services", "service", &refs.services, beside)
-		r.Zone = t.zone("zone", zone)
+		r.Zone = t.zone(zone)
 		r.Hours = t.hours()
 		r.BookInto, r.Blocks = t.calendars(refs)
 		r.Capacity = t.integer("capacity", 1, 1000)
@@ -184,6 +185,9 @@ func (t *table) calendar(v *node, key string, refs *references) {
 	if meant, ok := refs.accounts.use(id.Account()); !ok {
 		t.d.fault(v.line, t.place, "%s %q: unknown account %q%s", key, v.text, id.Account(), suggest(meant))
 		id = calendar.ID(meant + "/" + id.Calendar())
+	}
+	if !t.feedReference(v, key, refs) {
+		return
 	}
 	refs.calendars.lines()
 	refs.calendars.used[string(id)] = true

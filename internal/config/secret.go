@@ -141,12 +141,17 @@ func (c *Config) eachSecret(check func(Secret) error) error {
 		}
 	}
 	try("[store] token_key", c.Store.TokenKeys...)
+	try("[webhook] secret", c.Webhook.Secrets...)
 	try("[whatsapp] app_secret", c.WhatsApp.AppSecrets...)
 	try("[whatsapp] private_key", c.WhatsApp.PrivateKeys...)
 	for _, a := range c.Accounts {
 		try(fmt.Sprintf("account %q client_secret", a.Name), a.ClientSecret)
 		try(fmt.Sprintf("account %q refresh_token", a.Name), a.RefreshToken)
 		try(fmt.Sprintf("account %q service_account", a.Name), a.ServiceAccount)
+		for _, c := range a.Calendars {
+			try(fmt.Sprintf("account %q calendar %q url", a.Name, c.ID), c.Feed.SecretURL)
+			try(fmt.Sprintf("account %q calendar %q password", a.Name, c.ID), c.Feed.Password)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -13,16 +13,19 @@ func (d *decoder) config(root *node) *Config {
 	c.Server = d.server(t.sub("server"))
 	c.Store = d.store(t.sub("store"))
 	c.Backup = d.backup(t.sub("backup"), t.node.values["backup"] != nil)
+	c.Webhook = d.webhook(t.sub("webhook"), t.node.values["webhook"] != nil)
 	c.WhatsApp = d.whatsApp(t.sub("whatsapp"))
 	c.Business = d.business(t.sub("business"))
 	c.Freshness = d.freshness(t.sub("freshness"))
 	refs := references{}
 	c.Accounts = d.accounts(t.records("account"), c.Business.Zone, &refs)
+	d.push(t.records("account"), c.Server)
 	c.Departments = d.departments(t.records("department"), &refs)
 	c.Services = d.services(t.records("service"), &refs)
 	c.Resources = d.resources(t.records("resource"), c.Business.Zone, &refs)
 	d.resolveNeeds(c.Services, c.Resources, &refs)
 	c.Flow = d.flow(t.sub("flow"), &refs)
+	d.retention(t.sub("store"), c)
 	d.unused(t, &refs)
 	t.done()
 	return c
@@ -47,7 +50,11 @@ func (d *decoder) server(t *table) Server {
 
 func (d *decoder) store(t *table) Store {
 	defer t.done()
-	return Store{Path: t.path("path", "slotd.db"), TokenKeys: t.optionalSecrets("token_key")}
+	return Store{
+		Path: t.path("path", "slotd.db"), TokenKeys: t.optionalSecrets("token_key"),
+		KeepBookings: t.duration("keep_bookings", keepBookings, day, maxDays*day),
+		KeepVisits:   t.duration("keep_visits", keepVisits, day, maxDays*day),
+	}
 }
 
 // backup reads the section that schedules copies; a file without it has none.
@@ -88,7 +95,7 @@ func (d *decoder) business(t *table) Business {
 		EventBody:  t.template("event_body", "{phone}\n{notes}\n{reference}"),
 	}
 	t.required("zone", "Europe/Berlin")
-	b.Zone = t.zone("zone", time.UTC)
+	b.Zone = t.zone(time.UTC)
 	if b.Notice >= b.Horizon {
 		t.bad("notice", "must be shorter than horizon (%s): otherwise nothing can be booked", short(b.Horizon))
 	}
@@ -109,6 +116,15 @@ func (d *decoder) freshness(t *table) Freshness {
 	f := Freshness{
 		Poll:        t.duration("poll", time.Minute, time.Second, day),
 		ServeWithin: t.duration("serve_within", 15*time.Minute, time.Second, maxDays*day),
+		// 0 asks nobody.
+		VerifyWithin: t.duration("verify_within", 2*time.Minute, 0, maxDays*day),
+	}
+	switch text := t.str("on_unverified", "refuse"); text {
+	case "refuse":
+	case "accept":
+		f.AcceptUnverified = true
+	default:
+		t.bad("on_unverified", `must be "refuse" or "accept", not %q`, text)
 	}
 	if f.ServeWithin <= f.Poll {
 		key := "serve_within"

@@ -146,8 +146,9 @@ func short(d time.Duration) string {
 	return s
 }
 
-// zone returns an IANA zone, never nil. Go's "Local" would make the meaning of the file depend on the host.
-func (t *table) zone(key string, def *time.Location) *time.Location {
+// zone returns an IANA zone; def where none is given. Go's "Local" would make the meaning of the file depend on the host.
+func (t *table) zone(def *time.Location) *time.Location {
+	const key = "zone"
 	v := t.typed(key, kindString)
 	if v == nil {
 		return def

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"slotd/adapters/ics"
 	"slotd/internal/account"
 	"slotd/internal/admin"
 	"slotd/internal/calendar"
@@ -68,14 +69,20 @@ type connected struct {
 
 // accounts answers what the commands ask about accounts.
 type accounts struct {
-	cfg *config.Config
-	all map[string]connected
+	cfg   *config.Config
+	all   map[string]connected
+	feeds map[string]*ics.Client // those that nobody signs in to
 	// nudge wakes the mirrors of an account; nil where there are none.
 	nudge func(account string)
+	// stopChannels ends the push channels of an account; nil where there are none.
+	stopChannels func(ctx context.Context, account string)
 }
 
 // Account implements admin.Accounts.
 func (as *accounts) Account(_ context.Context, name string) (admin.AccountDetail, error) {
+	if as.feeds[name] != nil {
+		return admin.AccountDetail{Account: feedRow(name), CannotSave: feedsError(name).Error()}, nil
+	}
 	acc, a, err := as.find(name)
 	if err != nil {
 		return admin.AccountDetail{}, err
@@ -92,6 +99,10 @@ func (as *accounts) Account(_ context.Context, name string) (admin.AccountDetail
 
 // Calendars implements admin.Accounts.
 func (as *accounts) Calendars(ctx context.Context, name string) ([]admin.CalendarChoice, error) {
+	if f := as.feeds[name]; f != nil {
+		list, err := f.Calendars(ctx)
+		return choices(name, list), err
+	}
 	acc, _, err := as.find(name)
 	if err != nil {
 		return nil, err
@@ -107,13 +118,17 @@ func calendarChoices(ctx context.Context, name string, acc *account.Account, c C
 		}
 		return nil, fmt.Errorf("account %q: %w", name, err)
 	}
+	return choices(name, list), nil
+}
+
+func choices(name string, list []calendar.Info) []admin.CalendarChoice {
 	out := []admin.CalendarChoice{}
 	for _, i := range list {
 		out = append(out, admin.CalendarChoice{
 			Calendar: name + "/" + i.ID, Name: i.Name, Zone: i.Zone, Writable: i.Writable, Primary: i.Primary,
 		})
 	}
-	return out, nil
+	return out
 }
 
 // Adopt implements admin.Accounts.
@@ -141,6 +156,9 @@ func (as *accounts) Disconnect(ctx context.Context, name string, local bool) (ad
 	if err != nil {
 		return admin.Disconnection{}, err
 	}
+	if as.stopChannels != nil {
+		as.stopChannels(ctx, name) // while the sign-in still allows it
+	}
 	revoked, err := acc.Disconnect(ctx, local)
 	d := admin.Disconnection{Revoked: revoked}
 	if a.RefreshToken.Set() {
@@ -150,6 +168,9 @@ func (as *accounts) Disconnect(ctx context.Context, name string, local bool) (ad
 }
 
 func (as *accounts) find(name string) (connected, config.Account, error) {
+	if as.feeds[name] != nil {
+		return connected{}, config.Account{}, feedsError(name)
+	}
 	acc, ok := as.all[name]
 	a, known := as.cfg.Account(name)
 	if !ok || !known {
@@ -160,6 +181,7 @@ func (as *accounts) find(name string) (connected, config.Account, error) {
 
 // nudgeAccount makes the mirrors of an account look at once.
 func (p *parts) nudgeAccount(name string) {
+	p.syncer.ResumeChannels(name)
 	for _, cal := range calendars(p.cfg.Resources) {
 		if cal.Account() == name {
 			p.syncer.Nudge(cal)
@@ -209,7 +231,7 @@ func (s signIns) Wait(ctx context.Context, state string) (code, refusal string, 
 // LocalAccount is one account without a daemon: a command that works on the store itself. It implements admin.Accounts.
 type LocalAccount struct {
 	accounts
-	db *bolt.DB
+	db *bolt.DB // nil for feeds
 }
 
 // OpenAccount opens the store and one account. It fails with bolt.ErrLocked while another process has the store.
@@ -217,6 +239,9 @@ func OpenAccount(ctx context.Context, o Options, name string) (_ *LocalAccount, 
 	a, ok := o.Config.Account(name)
 	if !ok {
 		return nil, fmt.Errorf("the configuration has no account %q", name)
+	}
+	if a.Provider == config.ICS {
+		return openLocalFeeds(o, &a)
 	}
 	db, err := bolt.Open(o.Config.Store.Path, bolt.Options{})
 	if err != nil {
@@ -235,13 +260,17 @@ func OpenAccount(ctx context.Context, o Options, name string) (_ *LocalAccount, 
 	if err != nil {
 		return nil, fmt.Errorf("account %s: %w", name, err)
 	}
-	return &LocalAccount{accounts: accounts{cfg: o.Config, all: map[string]connected{name: c}}, db: db}, nil
+	own := accounts{cfg: o.Config, all: map[string]connected{name: c}, stopChannels: channelStopper(o, st, &a, c.client)}
+	return &LocalAccount{accounts: own, db: db}, nil
 }
 
 // Close waits for the account and closes the store.
 func (l *LocalAccount) Close() error {
 	for _, c := range l.all {
 		c.Close()
+	}
+	if l.db == nil {
+		return nil
 	}
 	return l.db.Close()
 }

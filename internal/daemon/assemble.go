@@ -6,16 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
+	"slotd/adapters/ics"
 	"slotd/internal/account"
 	"slotd/internal/booking"
 	"slotd/internal/calendar"
 	"slotd/internal/config"
 	"slotd/internal/desk"
 	"slotd/internal/flow"
+	"slotd/internal/notify"
 	"slotd/store"
 	"slotd/store/kv/bolt"
 	"slotd/syncer"
@@ -31,11 +35,14 @@ type parts struct {
 	store    *store.Store
 	db       *bolt.DB
 	accounts []*account.Account // in the order of the config
+	feeds    []*feeds           // likewise: those that nobody signs in to
 	commands *accounts          // the same, for the commands about them
 	syncer   *syncer.Syncer
 	desk     *desk.Desk
+	placed   map[calendar.ID][]string // which resources have bookings to come in which calendar
 	webhook  *webhook.Server
-	started  time.Time // of the process
+	notifier *notify.Notifier // nil: nobody is told of bookings
+	started  time.Time        // of the process
 	log      *slog.Logger
 
 	run running
@@ -46,7 +53,7 @@ func assemble(h *host, cfg *config.Config) (*parts, error) {
 	o := h.o
 	o.Config = cfg
 	p := &parts{host: h, o: o, cfg: cfg, store: h.store, db: h.db, log: h.log, started: h.started}
-	p.commands = &accounts{cfg: cfg, all: map[string]connected{}, nudge: p.nudgeAccount}
+	p.commands = &accounts{cfg: cfg, all: map[string]connected{}, feeds: map[string]*ics.Client{}, nudge: p.nudgeAccount}
 	p.warnOfKeys()
 	err := cfg.CheckModes()
 	if err == nil {
@@ -55,7 +62,7 @@ func assemble(h *host, cfg *config.Config) (*parts, error) {
 	if err == nil {
 		err = p.makeDesk()
 	}
-	if err = errors.Join(err, p.makeWebhook()); err != nil {
+	if err = errors.Join(err, p.makeWebhook(), p.makeNotifier()); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -103,26 +110,41 @@ func (p *parts) makeSyncer() error {
 	var faults []error
 	for i := range p.cfg.Accounts {
 		a := &p.cfg.Accounts[i]
+		if a.Provider == config.ICS {
+			feeds, err := p.openFeeds(a)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("account %s: %w", a.Name, err))
+			}
+			accounts[a.Name] = feeds
+			continue
+		}
 		client, err := p.connect(a)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("account %s: %w", a.Name, err))
 			continue
 		}
-		accounts[a.Name] = syncer.Account{
-			Source: client, Sink: client, Concurrency: a.Concurrency, PerMinute: a.PerMinute,
-		}
+		own := syncer.Account{Source: client, Sink: client, Concurrency: a.Concurrency, PerMinute: a.PerMinute}
+		pushOf(&own, p.cfg.Server, a, client)
+		accounts[a.Name] = own
 	}
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
 	p.expectAccounts()
 	var err error
+	if p.placed, err = desk.Placed(context.Background(), p.store, time.Now()); err != nil {
+		return err
+	}
 	p.syncer, err = syncer.New(syncer.Config{
 		Store: p.store, Accounts: accounts, Calendars: calendars(p.cfg.Resources), Poll: p.cfg.Freshness.Poll,
 		Ahead: p.cfg.Business.Horizon + longest(p.cfg.Services), Describe: p.describe, Zone: p.zoneOf,
-		Capacity: p.capacityOf, Log: p.log,
+		Capacity: p.capacityOf, Booked: p.booked(), Identity: p.identity, Terms: p.termsOf, Log: p.log,
 		ReadFailed: p.o.metrics.ReadFailed, WriteFailed: p.o.metrics.WriteFailed,
+		ChannelFailed: p.o.metrics.ChannelFailed,
 	})
+	if err == nil {
+		p.commands.stopChannels = stopChannels(p.syncer, p.log)
+	}
 	return err
 }
 
@@ -138,15 +160,13 @@ func (p *parts) connect(a *config.Account) (Client, error) {
 }
 
 func (p *parts) makeDesk() error {
-	placed, err := desk.Placed(context.Background(), p.store, time.Now())
-	if err != nil {
-		return err
-	}
+	var err error
 	p.desk, err = desk.New(desk.Config{
-		Placed: placed,
+		Placed: p.placed,
 		Store:  p.store, Zone: p.cfg.Business.Zone, Departments: p.cfg.Departments, Services: p.cfg.Services,
 		Resources: p.cfg.Resources, Notice: p.cfg.Business.Notice, Horizon: p.cfg.Business.Horizon,
-		ServeWithin: p.cfg.Freshness.ServeWithin, TokenTTL: p.cfg.Flow.TokenTTL, Hold: p.cfg.Flow.Hold,
+		ServeWithin: p.cfg.Freshness.ServeWithin, VerifyWithin: p.cfg.Freshness.VerifyWithin,
+		AcceptUnverified: p.cfg.Freshness.AcceptUnverified, Live: p.syncer, TokenTTL: p.cfg.Flow.TokenTTL, Hold: p.cfg.Flow.Hold,
 		HoldsPerCustomer:    p.cfg.Flow.Holds,
 		AcceptForeignTokens: p.cfg.WhatsApp.AcceptForeignTokens,
 		Defaults: desk.Choice{
@@ -160,7 +180,11 @@ func (p *parts) makeDesk() error {
 // identity asks the calendar's provider for the form of an identity.
 func (p *parts) identity(cal calendar.ID, bookingID, resource string, attempt int) string {
 	a, _ := p.cfg.Account(cal.Account())
-	return p.o.Providers[a.Provider].Identity(p.store.ID(), bookingID, resource, attempt)
+	of := p.o.Providers[a.Provider].Identity
+	if of == nil {
+		return "" // of a feed, or of an account that is gone: nothing of ours is there
+	}
+	return of(p.store.ID(), bookingID, resource, attempt)
 }
 
 // written wakes the write-back of the parts that serve: these, or those that a reload has put in their place since.
@@ -181,7 +205,7 @@ func (p *parts) makeWebhook() error {
 	p.webhook, err = webhook.New(webhook.Config{
 		Desk: p.desk, Flow: f, Keys: keys, AppSecrets: secrets, Business: p.cfg.Business.Name,
 		Phone: p.cfg.Business.Phone, ScreenTTL: p.cfg.Flow.ScreenTTL, Ready: p.ready, Log: p.log,
-		SignIn: &p.host.signIns, Observe: p.observeFlow(f),
+		SignIn: &p.host.signIns, Observe: p.observeFlow(f), Pushed: p.syncer.Pushed, ObservePush: p.observePush(),
 	})
 	return err
 }
@@ -256,6 +280,24 @@ func (p *parts) capacityOf(resource string) int {
 		return r.Capacity
 	}
 	return 1
+}
+
+// termsOf returns the buffers of a service, and whether the resource can be chosen for it.
+func (p *parts) termsOf(service, resource string) (before, after time.Duration, offers bool) {
+	if s := p.desk.Service(service); s != nil {
+		before, after = s.Before, s.After
+	}
+	r := p.desk.Resource(resource)
+	return before, after, r != nil && slices.Contains(r.Services, service)
+}
+
+// booked returns the calendars that bookings are written into, now or before.
+func (p *parts) booked() []calendar.ID {
+	var out []calendar.ID
+	for _, r := range p.cfg.Resources {
+		out = append(out, r.BookInto)
+	}
+	return slices.AppendSeq(out, maps.Keys(p.placed))
 }
 
 // calendars returns every calendar that blocks a resource, each once.

@@ -110,6 +110,7 @@ type clinic struct {
 	inside   *http.Client // of the daemon
 	outside  *http.Client // of the customers and the operator
 	idle     []*http.Transport
+	also     []func() error // what else ends with it
 	running  daemon.Running
 	stop     func()
 	reload   chan struct{}
@@ -120,7 +121,9 @@ type clinic struct {
 // newClinic must be called inside a bubble; close ends all that it started.
 func newClinic(t *testing.T) *clinic {
 	t.Helper()
-	c := &clinic{t: t, google: google.New(google.Options{PageSize: 7}), net: newNetwork()}
+	c := &clinic{t: t, net: newNetwork()}
+	c.google = google.New(google.Options{PageSize: 7, Push: c.pusher()})
+	c.also = append(c.also, func() error { c.google.Close(); return nil })
 	var err error
 	if c.zone, err = time.LoadLocation("Europe/Berlin"); err != nil {
 		t.Fatal(err)
@@ -160,6 +163,14 @@ func (c *clinic) configure(cred google.Credentials) {
 	c.must(err)
 	c.must(store.Create(c.t.Context(), db, time.Now()))
 	c.must(db.Close())
+}
+
+// reconfigure takes over the config on disk; no daemon runs.
+func (c *clinic) reconfigure() {
+	c.t.Helper()
+	cfg, err := config.Load(c.cfg.Path)
+	c.must(err)
+	c.cfg = cfg
 }
 
 func (c *clinic) must(err error) {
@@ -217,6 +228,9 @@ func (c *clinic) close() {
 		t.CloseIdleConnections()
 	}
 	_ = c.provider.Close()
+	for _, end := range c.also {
+		_ = end()
+	}
 }
 
 // phone returns a customer with a message of the daemon's.

@@ -72,6 +72,7 @@ type Options struct {
 	Watchdog time.Duration
 
 	metrics *admin.Metrics // made by Run
+	plain   *http.Client   // HTTP as it was given: of a host that is no provider's no clock is compared
 }
 
 // Running is a daemon that serves.
@@ -91,6 +92,7 @@ type Running struct {
 func Run(ctx context.Context, o Options) error {
 	o.metrics = admin.NewMetrics(o.Version)
 	w := newHealth(o.Config.Store.Path)
+	o.plain = providerHTTP(o)
 	o.HTTP = w.clocks.client(providerHTTP(o))
 	db, err := bolt.Open(o.Config.Store.Path, bolt.Options{Committed: func(took time.Duration, callers int, err error) {
 		o.metrics.Committed(took, callers, err)
@@ -99,6 +101,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
+	w.storage.doubt = db.Doubt
 	st, err := store.Open(ctx, db)
 	if err != nil {
 		return errors.Join(err, db.Close())

@@ -63,6 +63,7 @@ func Examine(ctx context.Context, cfg *config.Config, client *http.Client) []adm
 		len(cfg.Departments), len(cfg.Services), len(cfg.Resources))
 	f.secrets(cfg)
 	f.keys(cfg)
+	f.webhook(cfg)
 	f.flow(cfg)
 	f.zones(cfg)
 	f.adminAddress(cfg.Server.Admin)
@@ -250,7 +251,7 @@ func (f *findings) clock(ctx context.Context, cfg *config.Config, client *http.C
 	seen := map[string]bool{public: true}
 	for _, a := range cfg.Accounts {
 		for _, raw := range []string{a.TokenURL, a.APIURL} {
-			if u, err := url.Parse(raw); err == nil && !seen[u.Host] {
+			if u, err := url.Parse(raw); err == nil && u.Host != "" && !seen[u.Host] {
 				seen[u.Host] = true
 				hosts, urls = append(hosts, u.Host), append(urls, raw)
 			}

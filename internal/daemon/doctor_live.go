@@ -35,6 +35,7 @@ func (p *parts) doctor(ctx context.Context) []admin.Check {
 		return f.checks
 	}
 	p.accountChecks(ctx, f, s)
+	p.feedChecks(ctx, f, s)
 	stateChecks(f, s, p.started)
 	return f.checks
 }

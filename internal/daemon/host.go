@@ -36,6 +36,7 @@ type host struct {
 	mu      sync.Mutex // guards the fields below; never held across a call
 	current *parts
 	refused refusedConfig
+	unsound string // what the look at the database found at the start, "" for nothing
 }
 
 func newHost(o Options, st *store.Store, db *bolt.DB, w *health) *host {
@@ -67,6 +68,7 @@ func (h *host) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { h.reloads(serving) })
 	loops.Go(func() { h.watch(serving) })
+	loops.Go(func() { h.verify(serving) })
 
 	<-serving.Done()
 	h.notify(daemon.SdNotifyStopping + "\nSTATUS=Stopping")

@@ -75,6 +75,7 @@ func watched(t *testing.T, play func(c *clinic)) (text string) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClinic(t)
 		c.cfg.Backup = config.Backup{Directory: t.TempDir(), At: 3 * 60, Keep: 2}
+		c.cfg.Server.PublicURL = publicURL
 		c.start()
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -138,13 +139,14 @@ func (c *clinic) aBooking() {
 	}
 }
 
-// aLostSlot lets a second customer confirm a slot that another books while the first looks at the last screen.
+// aLostSlot lets a second customer book a slot while the first looks at the last screen until the slot is not held any more.
 func (c *clinic) aLostSlot() {
 	c.t.Helper()
 	plan, taken := c.plan("11:00"), false
 	plan.Step = func(s whatsapp.Step) {
 		if s.Shown == "CONFIRM" && !taken {
 			taken = true
+			time.Sleep(5 * time.Minute)
 			c.walk(c.plan("11:00"))
 		}
 	}

@@ -124,6 +124,9 @@ func needsRestart(old, next *config.Config) error {
 func (h *host) accountSecrets(ctx context.Context, cfg *config.Config) error {
 	var errs []error
 	for _, a := range cfg.Accounts {
+		if err := feedSecrets(&a); err != nil {
+			errs = append(errs, err)
+		}
 		if a.ClientSecret.Set() {
 			if _, err := a.ClientSecret.Read(); err != nil {
 				errs = append(errs, fmt.Errorf("account %s: client secret: %w", a.Name, err))

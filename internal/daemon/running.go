@@ -21,6 +21,7 @@ type running struct {
 func (p *parts) start(ctx context.Context) {
 	ctx, p.run.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	p.run.syncer.Go(func() { p.syncer.Run(ctx) })
+	p.startNotifier(ctx)
 	p.run.clock = p.startClock(ctx)
 }
 

@@ -43,7 +43,9 @@ func (p *parts) startClock(ctx context.Context) *cron.Cron {
 	if err == nil {
 		c.Schedule(night, cron.FuncJob(p.syncer.ReadAll))
 	}
+	p.startChannels(c)
 	p.startWatch(ctx, c)
+	p.startRetention(ctx, c)
 	c.Start()
 	return c
 }
@@ -92,5 +94,6 @@ func (p *parts) adminHandler() http.Handler {
 		Desk: p.desk, Store: p.store, Status: p.status, Metrics: p.o.metrics, Log: p.log, Now: time.Now,
 		Accounts: p.commands, SignIns: signIns{&p.host.signIns},
 		Backup: p.host.health.backups.make, Doctor: p.doctor,
+		Forget: p.forget, Notices: notices{p},
 	})
 }

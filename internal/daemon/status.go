@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"slotd/internal/account"
@@ -25,6 +26,9 @@ type problem struct{ key, text string }
 func (p *parts) ready() error {
 	if err := p.host.health.storage.refuses(); err != nil {
 		return fmt.Errorf("bookings cannot be stored: %s", refusal(err))
+	}
+	if p.store.Restoring() != nil {
+		return errors.New("the database was restored, and the calendars have not all been compared with it; see slotd status")
 	}
 	read := false
 	for _, m := range p.syncer.Status() {
@@ -50,7 +54,7 @@ func (p *parts) status(ctx context.Context) (admin.Status, error) {
 		s.Problems = append(s.Problems, problem.text)
 	}
 	for _, a := range s.Attention {
-		s.Problems = append(s.Problems, fmt.Sprintf("booking %s needs a person: %s", a.Reference, a.Why))
+		s.Problems = append(s.Problems, a.Problem())
 	}
 	return s, err
 }
@@ -66,6 +70,8 @@ func (p *parts) survey(ctx context.Context) (s admin.Status, problems []problem,
 		add("config", "%s", text)
 	}
 	p.ground(&s, add)
+	s.Restoring = p.restoring(add)
+	p.host.found(add)
 	for _, a := range p.accounts {
 		st := a.Status()
 		cfg, _ := p.cfg.Account(a.Name())
@@ -79,6 +85,8 @@ func (p *parts) survey(ctx context.Context) (s admin.Status, problems []problem,
 			add("", "account %s needs a person: %s", a.Name(), st.Reason)
 		}
 	}
+	s.Accounts = append(s.Accounts, p.feedRows()...)
+	s.Channels = p.channelRows(add)
 	err = p.store.View(ctx, func(r *store.Reader) error {
 		for _, m := range p.syncer.Status() {
 			c, err := p.calendarStatus(r, m, now)
@@ -86,11 +94,11 @@ func (p *parts) survey(ctx context.Context) (s admin.Status, problems []problem,
 				return err
 			}
 			s.Calendars = append(s.Calendars, c)
-			if !c.Fresh {
+			if !c.Fresh && (s.Restoring == nil || c.Checked == nil || c.Error != "") {
 				add("calendar "+string(c.ID), "%s", staleText(c))
 			}
 		}
-		return p.outbox(r, &s, add)
+		return errors.Join(p.outbox(r, &s, add), p.webhookStatus(r, &s, add))
 	})
 	return s, problems, err
 }
@@ -112,6 +120,9 @@ func (p *parts) ground(s *admin.Status, add adder) {
 		if d := c.Ahead(); d.Abs() > skewTold {
 			add("clock "+c.Host, "%s", skewText(c.Host, d))
 		}
+	}
+	if text := p.host.health.retention.trouble(); text != "" {
+		add("retention", "%s", text)
 	}
 	if text := backupTrouble(s.Backup, s.Now, p.started); text != "" {
 		add("backup", "%s", text)
@@ -186,15 +197,20 @@ func (p *parts) outbox(r *store.Reader, s *admin.Status, add adder) error {
 	if err != nil {
 		return err
 	}
-	s.Outbox.Waiting = len(due)
 	for _, d := range due {
 		m, found, err := r.Mark(d.OutboxID)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if found && (s.Outbox.Oldest == nil || m.Since.Before(*s.Outbox.Oldest)) {
-			since := m.Since
-			s.Outbox.Oldest = &since
+		case !found: // the index is only a hint
+		case m.Looked && m.Attempts == 0:
+			s.Outbox.Watched++
+		default:
+			s.Outbox.Waiting++
+			if s.Outbox.Oldest == nil || m.Since.Before(*s.Outbox.Oldest) {
+				since := m.Since
+				s.Outbox.Oldest = &since
+			}
 		}
 	}
 	if s.Outbox.Oldest != nil {
@@ -225,9 +241,9 @@ func (p *parts) attention(r *store.Reader, s *admin.Status, now time.Time) error
 			continue // the index is only a hint
 		}
 		if need, why := b.Need(now); why != "" {
-			s.Attention = append(s.Attention, admin.Attention{
-				Booking: id, Reference: b.Reference, Start: b.StartTime(), Need: need, Why: why,
-			})
+			one := admin.Attended(b, need, why)
+			one.Start = one.Start.In(p.desk.Zone())
+			s.Attention = append(s.Attention, one)
 		}
 		for _, pl := range b.Placements {
 			if pl.Status == booking.Stuck && b.End > now.Unix() {
@@ -235,5 +251,6 @@ func (p *parts) attention(r *store.Reader, s *admin.Status, now time.Time) error
 			}
 		}
 	}
+	slices.SortStableFunc(s.Attention, func(a, b admin.Attention) int { return a.Start.Compare(b.Start) })
 	return nil
 }

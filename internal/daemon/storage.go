@@ -18,12 +18,15 @@ const freeTold = 64 << 20
 // storage remembers how the last commit went, and looks at the disk below the database.
 type storage struct {
 	path string
+	// doubt says why the engine answers no Update at present; nil until the database is open.
+	doubt func() error
 
-	mu    sync.Mutex // guards what follows; never held across a commit
-	since time.Time
-	err   error // of the last commit, when it was refused for good
-	free  uint64
-	total uint64
+	mu      sync.Mutex // guards what follows; never held across a commit
+	since   time.Time
+	failing bool  // the last commit failed
+	err     error // of the last commit, when it was refused for good
+	free    uint64
+	total   uint64
 }
 
 func newStorage(path string) *storage {
@@ -35,15 +38,15 @@ func newStorage(path string) *storage {
 // committed is told of every commit that wrote something: only such a one shows that writing works.
 func (s *storage) committed(err error) {
 	full := errors.Is(err, kv.ErrFull) || errors.Is(err, kv.ErrReadOnly)
-	if err != nil && !full {
-		return // it says nothing about the disk's room
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if full && s.err == nil {
+	if err != nil && !s.failing {
 		s.since = time.Now()
 	}
-	s.err = err
+	s.failing = err != nil
+	if err == nil || full { // another error says nothing about the disk's room
+		s.err = err
+	}
 }
 
 // look asks the file system for its free space.
@@ -54,8 +57,14 @@ func (s *storage) look() {
 	s.free, s.total = free, total
 }
 
-// refuses returns why the last commit was refused, nil when it was not.
+// refuses returns why nothing can be stored: the outcome of a commit is in doubt, or the last one was refused. Nil when all
+// is well.
 func (s *storage) refuses() error {
+	if s.doubt != nil {
+		if err := s.doubt(); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
@@ -66,22 +75,26 @@ func (s *storage) status() admin.Storage {
 	if info, err := os.Stat(s.path); err == nil {
 		out.Size = info.Size()
 	}
+	refused := s.refuses()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.Free, out.Total = s.free, s.total
-	if s.err != nil {
+	if refused != nil {
 		since := s.since.UTC()
-		out.RefusesSince, out.Refuses = &since, refusal(s.err)
+		out.RefusesSince, out.Refuses = &since, refusal(refused)
 	}
 	return out
 }
 
 // refusal says in words why a commit was refused.
 func refusal(err error) string {
-	if errors.Is(err, kv.ErrFull) {
+	switch {
+	case errors.Is(err, kv.ErrFull):
 		return kv.ErrFull.Error()
+	case errors.Is(err, kv.ErrReadOnly):
+		return kv.ErrReadOnly.Error()
 	}
-	return kv.ErrReadOnly.Error()
+	return err.Error() // of the engine: what failed, and the path of the database
 }
 
 // space returns what an ordinary user can still use of the file system of dir, and its size, in bytes; zeros when it

@@ -15,6 +15,8 @@ type health struct {
 	storage *storage
 	clocks  *clocks
 	backups *backups
+	// retention is how the last removal of old records went.
+	retention retention
 
 	mu    sync.Mutex // guards known; never held while anything is asked
 	known map[string]bool

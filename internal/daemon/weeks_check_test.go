@@ -82,7 +82,7 @@ func (w *weeks) checkSlots() {
 		for n := range horizon + 1 {
 			y, m, d := time.Now().In(w.zone).AddDate(0, 0, n).Date()
 			choice := desk.Choice{Department: "general", Service: "consultation", Resource: doctor}
-			got, err := w.running.Desk.Slots(w.t.Context(), choice, calendar.Date{Year: y, Month: m, Day: d})
+			got, err := w.running.Desk.Slots(w.t.Context(), "", choice, calendar.Date{Year: y, Month: m, Day: d})
 			w.must(err)
 			var want []int64
 			last := time.Date(y, m, d, closes, 0, 0, 0, w.zone).Add(-duration)
@@ -109,7 +109,7 @@ func (w *weeks) free(booked []admin.Booking, doctor string, start time.Time) boo
 		}
 	}
 	for _, b := range booked {
-		if b.Placements[0].Resource == doctor && b.Start.Before(end) && start.Before(b.End) {
+		if b.Placements[0].Resource == doctor && b.Status != "cancelled" && b.Start.Before(end) && start.Before(b.End) {
 			return false
 		}
 	}

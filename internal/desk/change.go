@@ -86,7 +86,7 @@ func (d *Desk) Move(ctx context.Context, m Move) (*booking.Booking, error) {
 				return err
 			}
 		}
-		team, err := d.team(tx, res, svc, d.asked(booking.Asker{Booking: b.ID}))
+		team, err := d.team(tx, res, svc, d.asked(booking.Asker{Booking: b.ID}).about(svc, m.Start))
 		if err != nil {
 			return err
 		}

@@ -61,8 +61,10 @@ func (d *Desk) Confirm(ctx context.Context, c Confirm) (Confirmed, error) {
 		return Confirmed{}, fmt.Errorf("confirm: %w", err)
 	}
 	lost := &LostError{Reason: reason}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	for _, res := range chosen {
-		if err := d.verify(ctx, c.Token, svc, res, c.Start); err != nil {
+		if err := d.verify(waiting, c, svc, res); err != nil {
 			return Confirmed{}, fmt.Errorf("confirm: %w", err)
 		}
 		done, err := d.claim(ctx, c, res, svc)

@@ -50,9 +50,12 @@ func (d *Desk) sure(cal calendar.ID, span calendar.Interval) bool {
 	return d.within(d.cfg.Live.Verified(cal, span), d.cfg.VerifyWithin)
 }
 
+// patience is how long a confirm waits for providers, whatever it tries.
+const patience = 700 * time.Millisecond
+
 // verify asks the providers of all calendars that decide about an appointment and that were not confirmed lately, all at
 // once. It is the one thing that a customer waits for; whether the answers are enough, the transaction decides.
-func (d *Desk) verify(ctx context.Context, token string, svc *booking.Service, res *booking.Resource, start int64) error {
+func (d *Desk) verify(ctx context.Context, c Confirm, svc *booking.Service, res *booking.Resource) error {
 	if d.cfg.VerifyWithin == 0 {
 		return nil
 	}
@@ -62,20 +65,47 @@ func (d *Desk) verify(ctx context.Context, token string, svc *booking.Service, r
 	if len(old) == 0 {
 		return nil
 	}
-	if visit, err := d.visit(ctx, token); err != nil || visit != nil && visit.Outcome != nil {
-		return err // what is booked already needs no look
+	if likely, err := d.likely(ctx, c, svc, res); err != nil || !likely {
+		return err
 	}
-	span := booking.NewClaim(svc, start, "").Interval
+	span := booking.NewClaim(svc, c.Start, "").Interval
 	since := d.cfg.Now().Add(-d.cfg.VerifyWithin)
 	var wg sync.WaitGroup
 	for _, cal := range old {
 		wg.Go(func() {
-			// A failure is counted and logged where it happens; sure says that nothing is known.
+			// A failure is counted where it happens; sure says that nothing is known.
 			_ = d.cfg.Live.Verify(ctx, cal, span, since)
 		})
 	}
 	wg.Wait()
 	return nil
+}
+
+// likely reports whether a confirm would book if the mirror were young: nobody waits, and no provider is asked, for what is
+// booked already or can be seen to be impossible.
+func (d *Desk) likely(
+	ctx context.Context, c Confirm, svc *booking.Service, res *booking.Resource,
+) (yes bool, err error) {
+	key := store.VisitKey(c.Token)
+	err = d.cfg.Store.View(ctx, func(r *store.Reader) error {
+		visit, err := r.Visit(key)
+		if err != nil {
+			return err
+		}
+		if done, err := d.admit(visit, c.Request); err != nil || done != nil {
+			return nil // the transaction says it
+		}
+		q := d.confirming(key, visit, svc, c.Start)
+		q.known = d.Fresh
+		team, err := d.team(r, res, svc, q)
+		if err != nil {
+			return err
+		}
+		why, _ := team.Check(c.Start)
+		yes = why == booking.Free
+		return nil
+	})
+	return yes, err
 }
 
 // refresh has the calendars looked at in the background that a coming confirm would have to ask about.
@@ -109,6 +139,14 @@ type question struct {
 	asker  booking.Asker
 	bounds booking.Bounds
 	known  func(calendar.ID) bool // which calendars are known well enough
+	// near bounds the time that is asked about, buffers included; empty: the whole horizon.
+	near calendar.Interval
+}
+
+// about makes it a question about one start.
+func (q question) about(svc *booking.Service, start int64) question {
+	q.near = booking.NewClaim(svc, start, "").Padded()
+	return q
 }
 
 // asked is the question of a list.
@@ -119,7 +157,7 @@ func (d *Desk) asked(asker booking.Asker) question {
 // confirming is the question of a visit that wants to book. Time that it holds does not become too soon while its customer
 // fills in the form.
 func (d *Desk) confirming(key string, v *store.Visit, svc *booking.Service, start int64) question {
-	q := d.asked(booking.Asker{Visit: key})
+	q := d.asked(booking.Asker{Visit: key}).about(svc, start)
 	span := booking.NewClaim(svc, start, "").Interval
 	q.known = func(cal calendar.ID) bool { return d.sure(cal, span) }
 	if d.holds(v, svc, start) {

@@ -49,13 +49,16 @@ func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booki
 	if _, err := d.admit(visit, ""); err != nil {
 		return err
 	}
-	team, err := d.team(tx, res, svc, d.asked(booking.Asker{Visit: key}))
+	team, err := d.team(tx, res, svc, d.asked(booking.Asker{Visit: key}).about(svc, start))
 	if err != nil {
 		return err
 	}
 	why, resources := team.Check(start)
 	if why != booking.Free {
 		return &LostError{Reason: why}
+	}
+	if d.holds(visit, svc, start) && visit.Hold.Resources[0] == res.ID && visit.Hold.Until.Sub(now) > d.cfg.Hold/2 {
+		return nil // long enough for the next screen; what is not written is not waited for
 	}
 	if visit == nil {
 		visit = &store.Visit{Expires: now.Add(d.cfg.TokenTTL)}

@@ -41,6 +41,9 @@ func (d *Desk) facts(r reader, res *booking.Resource, q question) (booking.Facts
 		}
 		f.Others = append(f.Others, claims...)
 	}
+	if !q.near.Empty() {
+		f = f.Near(q.near)
+	}
 	return f, nil
 }
 
