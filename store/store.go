@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,6 +152,15 @@ func (t *Tx) put(key string, record any) {
 		return
 	}
 	t.tx.Put(key, value)
+}
+
+// NewBookingID returns an id for a booking that is made at now: 26 lower-case letters and digits, of which the first ten are
+// the time in milliseconds, so that the records of bookings that are made together lie together, and the others are random.
+func NewBookingID(now time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
+	_, _ = rand.Read(b[6:]) // crypto/rand.Read never fails
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
 // NewID returns a random id of 26 lower-case letters and digits.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"slotd/internal/booking"
 	"slotd/internal/calendar"
@@ -61,10 +62,9 @@ func (d *Desk) Confirm(ctx context.Context, c Confirm) (Confirmed, error) {
 		return Confirmed{}, fmt.Errorf("confirm: %w", err)
 	}
 	lost := &LostError{Reason: reason}
-	waiting, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	until := time.Now().Add(patience)
 	for _, res := range chosen {
-		if err := d.verify(waiting, c, svc, res); err != nil {
+		if err := d.verify(ctx, until, c, svc, res); err != nil {
 			return Confirmed{}, fmt.Errorf("confirm: %w", err)
 		}
 		done, err := d.claim(ctx, c, res, svc)
@@ -134,7 +134,7 @@ func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource, svc 
 	var made *booking.Booking // by the last try that made one
 	for try := 1; ; try++ {
 		var done Confirmed
-		id, reference := store.NewID(), newReference()
+		id, reference := store.NewBookingID(d.cfg.Now()), newReference()
 		err := d.cfg.Store.Update(ctx, func(tx *store.Tx) (err error) {
 			b := d.newBooking(c, svc, id, reference)
 			if done, err = d.book(tx, c, b, res, svc); err == nil && !done.Repeated {

@@ -81,7 +81,7 @@ func speedConfirm(b *testing.B, d *Desk, first int64, i, doctors int) {
 // BenchmarkConfirm is one durable booking after the other. Compare with BenchmarkBareUpdate of store/kv/bolt in the same
 // run.
 func BenchmarkConfirm(b *testing.B) {
-	const doctors = 50
+	const doctors = 500
 	d := newSpeedDesk(b, doctors)
 	first := d.bounds().Earliest/1800*1800 + 1800
 	b.ResetTimer()
@@ -92,7 +92,7 @@ func BenchmarkConfirm(b *testing.B) {
 
 // BenchmarkConfirm64 is the same by 64 callers at once.
 func BenchmarkConfirm64(b *testing.B) {
-	const doctors = 50
+	const doctors = 500
 	d := newSpeedDesk(b, doctors)
 	first := d.bounds().Earliest/1800*1800 + 1800
 	var next atomic.Int64
