@@ -69,7 +69,7 @@ func (g getter) Holding(customer, visit string, now time.Time) (int, error) {
 	}
 	n := 0
 	for key, until := range r.Until {
-		if key != visit && until > now.Unix() {
+		if key != visit && booking.Holds(until, now.Unix()) {
 			n++
 		}
 	}
@@ -89,7 +89,7 @@ func (t *Tx) PutHolding(customer, visit string, until, now time.Time) error {
 	r.Until[visit] = until.Unix()
 	next := holdersRecord{V: recordVersion, Until: map[string]int64{}}
 	for key, u := range r.Until {
-		if u > now.Unix() {
+		if booking.Holds(u, now.Unix()) {
 			next.Until[key] = u
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,14 +160,12 @@ func (s *Store) MarkChecked(c calendar.ID, at time.Time) {
 
 // FlushChecked writes what MarkChecked recorded since the last flush, in as few commits as the engine's limits allow.
 func (s *Store) FlushChecked(ctx context.Context) error {
-	for {
-		batch := s.takeChecked(kv.MaxOps)
-		if len(batch) == 0 {
-			return nil
-		}
+	left := s.takeChecked()
+	// In order, so that a commit writes the few pages on which neighbours lie.
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(left)), kv.MaxOps) {
 		err := s.db.Update(ctx, func(tx kv.Tx) error {
-			for id, at := range batch {
-				value, err := json.Marshal(checkedRecord{V: recordVersion, At: at.UTC()})
+			for _, id := range batch {
+				value, err := json.Marshal(checkedRecord{V: recordVersion, At: left[id].UTC()})
 				if err != nil {
 					return err
 				}
@@ -174,29 +174,33 @@ func (s *Store) FlushChecked(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			s.restoreChecked(batch)
-			return fmt.Errorf("flush the freshness of %d calendars: %w", len(batch), err)
+			s.restoreChecked(left)
+			return fmt.Errorf("flush the freshness of %d calendars: %w", len(left), err)
+		}
+		for _, id := range batch {
+			delete(left, id)
 		}
 	}
+	return nil
 }
 
-func (s *Store) takeChecked(limit int) map[calendar.ID]time.Time {
+func (s *Store) takeChecked() map[calendar.ID]time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	batch := map[calendar.ID]time.Time{}
+	dirty := map[calendar.ID]time.Time{}
 	for id, f := range s.checked {
-		if f.dirty && len(batch) < limit {
-			batch[id] = f.at
+		if f.dirty {
+			dirty[id] = f.at
 			s.checked[id] = freshness{at: f.at}
 		}
 	}
-	return batch
+	return dirty
 }
 
-func (s *Store) restoreChecked(batch map[calendar.ID]time.Time) {
+func (s *Store) restoreChecked(left map[calendar.ID]time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id := range batch {
+	for id := range left {
 		s.checked[id] = freshness{at: s.checked[id].at, dirty: true}
 	}
 }

@@ -315,7 +315,7 @@ func (r *retention) holders(ctx context.Context) error {
 			return false, err
 		}
 		for _, until := range rec.Until {
-			if until > r.Now.Unix() {
+			if booking.Holds(until, r.Now.Unix()) {
 				return false, nil
 			}
 		}

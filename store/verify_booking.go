@@ -168,7 +168,7 @@ func (v *verifier) visit(key string, value []byte) error {
 	if err := decode(value, &r, r.version); err != nil {
 		return err
 	}
-	if r.Hold != nil && r.Hold.Until.Unix() > v.now {
+	if r.Hold != nil && booking.Holds(r.Hold.Until.Unix(), v.now) {
 		v.visits[key] = r.Hold
 	}
 	if r.Outcome == nil {

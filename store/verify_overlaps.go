@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"slotd/internal/booking"
+	"slotd/internal/calendar"
 )
 
 // overlaps looks for time that was sold too often. What people do in their calendars may overlap, but is marked.
@@ -15,16 +16,15 @@ func (v *verifier) overlaps() {
 			"overlaps of claims: without a config it is not known how many a resource takes, nor who shares a calendar")
 		return
 	}
-	known := map[string]bool{}
+	known, before := map[string]bool{}, sharing{}
 	for i := range v.resources {
 		a := &v.resources[i]
 		known[a.ID] = true
 		v.crowded(a)
-		for j := range i {
-			if b := &v.resources[j]; blocksOther(a, b) || blocksOther(b, a) {
-				v.shared(b.ID, a.ID)
-			}
+		for _, b := range before.with(a) {
+			v.shared(b, a.ID)
 		}
+		before.add(a)
 	}
 	for resource, claims := range v.claimsOn {
 		if !known[resource] && len(claims) > 0 {
@@ -34,9 +34,36 @@ func (v *verifier) overlaps() {
 	}
 }
 
-// blocksOther reports whether an event of one resource blocks the other. The desk has this rule too; the check of its
-// work does not borrow it.
-func blocksOther(of, other *booking.Resource) bool { return slices.Contains(other.Blocks, of.BookInto) }
+// sharing says which resources have to do with a calendar.
+type sharing map[calendar.ID]*sharers
+
+// sharers are the resources that book into a calendar, and those that its events block.
+type sharers struct{ into, blocked []string }
+
+func (s sharing) of(cal calendar.ID) *sharers {
+	if s[cal] == nil {
+		s[cal] = &sharers{}
+	}
+	return s[cal]
+}
+
+func (s sharing) add(r *booking.Resource) {
+	s.of(r.BookInto).into = append(s.of(r.BookInto).into, r.ID)
+	for _, cal := range r.Blocks {
+		s.of(cal).blocked = append(s.of(cal).blocked, r.ID)
+	}
+}
+
+// with returns the resources of which an event blocks r, or that an event of r blocks. The desk has this rule too; the
+// check of its work does not borrow it.
+func (s sharing) with(r *booking.Resource) []string {
+	all := slices.Clone(s.of(r.BookInto).blocked)
+	for _, cal := range r.Blocks {
+		all = append(all, s.of(cal).into...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 // claimOn is a claim and the resource that it is on.
 type claimOn struct {

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -333,10 +332,8 @@ func (s *Syncer) Channels() []ChannelStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := make([]ChannelStatus, 0, len(c.cfg.Calendars))
-	for _, id := range slices.Sorted(maps.Keys(c.calendars)) {
-		if slices.Contains(c.cfg.Calendars, id) {
-			out = append(out, c.status(c.calendars[id]))
-		}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(c.cfg.Calendars))) {
+		out = append(out, c.status(c.calendars[id]))
 	}
 	return out
 }
@@ -360,7 +357,9 @@ func (c *channels) status(w *watch) ChannelStatus {
 		st.Late = now.After(live.Asked.Add(time.Duration(lateAt * float64(life))))
 	}
 	st.Wanted = w.wanted && !w.off && !c.suspended[w.keeper]
-	st.Alarm = st.Wanted && (st.Late || w.silent > 0 || !st.Live && w.failures >= lastingFailures)
+	lasting := !st.Live && w.failures >= lastingFailures
+	// That an account needs a person is said of the account.
+	st.Alarm = st.Wanted && (st.Late || w.silent > 0 || lasting) && calendar.KindOf(w.err) != calendar.NeedsPerson
 	switch {
 	case a.Watcher == nil:
 		st.Why = "its provider pushes nothing"

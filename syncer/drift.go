@@ -1,36 +1,46 @@
 package syncer
 
 import (
-	"context"
 	"slices"
+	"time"
 
 	"slotd/internal/calendar"
-	"slotd/store"
 )
 
-// compareDrift tells of a mirror that had drifted: a full read found other busy time than was stored, although the provider
-// says that nothing has changed. Snapshots of different windows are not compared. The snapshot is stored already; only its
-// telling can fail.
-func (m *mirror) compareDrift(ctx context.Context, was, is *calendar.Busy, state store.Mirror) {
-	if was == nil || was.Window != is.Window || slices.Equal(was.Foreign, is.Foreign) && sameOwn(was.Own, is.Own) {
+// doubt is a full read that found other busy time than was stored, although the provider said that nothing had changed. Feeds of
+// changes can be late, so it becomes drift only when the next look hears of no change either.
+type doubt struct {
+	at                 time.Time
+	appeared, vanished int
+}
+
+// compareDrift compares what a read found that nothing had asked for with what was stored. Our own events are left out: they
+// come and go by our writes, which know of themselves. Snapshots of different windows cannot be compared.
+func (m *mirror) compareDrift(was, is *calendar.Busy) {
+	if was == nil || was.Window != is.Window || slices.Equal(was.Foreign, is.Foreign) {
 		return
 	}
-	// What changed between the question and the read is no drift: asked again, the provider tells of it.
-	change, err := m.changed(ctx, state.Window, state.Cursor)
-	if err != nil || change.Changed {
+	m.doubt = &doubt{m.cfg.Now(), missing(is.Foreign, was.Foreign), missing(was.Foreign, is.Foreign)}
+}
+
+// judgeDrift hears what a look was told after a doubtful read.
+func (m *mirror) judgeDrift(change calendar.Change, now time.Time) {
+	d := m.doubt
+	switch {
+	case d == nil:
+		return
+	case change.Changed:
+		m.doubt = nil
+		return
+	case now.Sub(d.at) < lagCheck:
 		return
 	}
-	appeared, vanished := missing(is.Foreign, was.Foreign), missing(was.Foreign, is.Foreign)
+	m.doubt = nil
 	m.log.Warn("mirror: a full read found other busy time although nothing was said to have changed",
-		"appeared", appeared, "vanished", vanished, "own_before", len(was.Own), "own_now", len(is.Own))
+		"appeared", d.appeared, "vanished", d.vanished)
 	if m.cfg.Drifted != nil {
 		m.cfg.Drifted(m.id.Account())
 	}
-}
-
-// sameOwn compares without regard to the order, which is the provider's.
-func sameOwn(a, b []calendar.Own) bool {
-	return len(a) == len(b) && !slices.ContainsFunc(a, func(o calendar.Own) bool { return !slices.Contains(b, o) })
 }
 
 // missing counts the spans of a that are not as they are in b.

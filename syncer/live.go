@@ -37,7 +37,9 @@ const (
 )
 
 // LiveOutcomes returns all outcomes of live reads.
-func LiveOutcomes() []string { return []string{LiveKnown, LiveBehind, LiveFailed, LiveLate, LiveNotAsked} }
+func LiveOutcomes() []string {
+	return []string{LiveKnown, LiveBehind, LiveFailed, LiveLate, LiveNotAsked}
+}
 
 // live are the reads of single times that confirms asked for. What one finds blocks at once; that it finds nothing says only
 // that nothing was there, and frees nothing.

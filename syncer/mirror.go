@@ -34,6 +34,7 @@ type mirror struct {
 	state  store.Mirror // what is stored, with the newest cursor
 	read   bool         // a snapshot is stored
 	swept  bool         // one that this process has read
+	doubt  *doubt       // a full read that found what nothing had told of
 	// quiet is set while the window is read although the cursor says that nothing changed since the last snapshot.
 	quiet bool
 	// recheck is when the window is read once more because the last list seemed to lag behind; zero when it did not.
@@ -187,6 +188,9 @@ func (m *mirror) look(ctx context.Context) error {
 		cursor = "" // a cursor may belong to its window
 	}
 	change, err := m.changed(ctx, window, cursor)
+	if err == nil {
+		m.judgeDrift(change, begun)
+	}
 	if err == nil && !change.Changed && !full {
 		m.state.Cursor = change.Cursor
 		m.cfg.Store.MarkChecked(m.id, begun)
@@ -316,7 +320,7 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 		return fmt.Errorf("store the snapshot: %w", err)
 	}
 	if m.quiet {
-		m.compareDrift(ctx, was, busy, state)
+		m.compareDrift(was, busy)
 	}
 	m.swept = true
 	if !m.read {

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"slotd/internal/booking"
@@ -21,6 +22,7 @@ type reading struct {
 // claimsReader is what a snapshot of the store and a transaction have in common.
 type claimsReader interface {
 	Claims(resource string) ([]booking.Claim, error)
+	Booking(id string) (*booking.Booking, error)
 }
 
 // reconcile records what a snapshot says of each booking in the calendar: one small Update per booking that changes,
@@ -122,14 +124,31 @@ func (m *mirror) sighting(r claimsReader, read reading, b *booking.Booking, o st
 	return s, err
 }
 
-// taken reports whether somebody else has time of the booking: in the calendar, or by other claims than the resource takes.
+// taken reports whether somebody else has time of the booking: in the calendar, by other claims than the resource takes, or
+// by a booking of another resource that shares the calendar.
 func (m *mirror) taken(r claimsReader, busy *calendar.Busy, b *booking.Booking, placement int) (bool, error) {
 	if calendar.AnyOverlap(busy.Foreign, b.Interval) {
 		return true, nil
 	}
 	resource := b.Placements[placement].Resource
 	claims, err := r.Claims(resource)
-	return err == nil && b.Crowded(claims, m.cfg.Capacity(resource), m.cfg.Now().Unix()), err
+	if err != nil || b.Crowded(claims, m.cfg.Capacity(resource), m.cfg.Now().Unix()) {
+		return err == nil, err
+	}
+	for _, o := range busy.Own {
+		if o.Booking == b.ID || !o.Overlaps(b.Interval) {
+			continue
+		}
+		other, err := r.Booking(o.Booking)
+		if err != nil {
+			return false, err
+		}
+		if other != nil && other.Status == booking.Confirmed && other.Overlaps(b.Interval) &&
+			!slices.Contains(other.Active(), resource) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // observe is the transaction in which a booking learns what the snapshot says of it.

@@ -15,6 +15,9 @@ const (
 	outboxPage   = 1000            // marks of one calendar handed to its worker at once
 	outboxIdle   = time.Minute     // longest wait between two rounds
 	writeTimeout = 1 * time.Minute // one call
+	// furthest is more than any time for which a mark is put off, the day that a provider may ask for included. What is due
+	// later was put off while the clock was ahead.
+	furthest = 25 * time.Hour
 )
 
 // runOutbox hands due marks to one worker per calendar until ctx ends, then waits for the workers.
@@ -90,9 +93,9 @@ func (s *Syncer) startDue(
 			return err
 		}
 		for _, m := range marks {
-			if left := m.At.Sub(now); left > 0 {
+			if left := m.At.Sub(now); left > 0 && left <= furthest {
 				wait = min(wait, left)
-				break // they are sorted
+				continue
 			}
 			b, err := r.Booking(m.Booking)
 			if err != nil {

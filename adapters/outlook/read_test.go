@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -193,7 +194,9 @@ func TestMailboxZone(t *testing.T) {
 }
 
 func TestWindowsZonesExist(t *testing.T) {
-	for windows, iana := range windowsZones {
+	zones := maps.Clone(cldrZones)
+	maps.Copy(zones, ownZones)
+	for windows, iana := range zones {
 		if _, err := time.LoadLocation(iana); err != nil {
 			t.Errorf("%s: %v", windows, err)
 		}

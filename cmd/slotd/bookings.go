@@ -28,8 +28,8 @@ func (a *app) bookingsCommand() *cobra.Command {
 		Use:   "bookings",
 		Short: "The bookings: list, show, cancel, move, retry, told, forget",
 		Long: `These commands ask the running daemon, which alone reads and changes bookings. A booking is named by its
-reference, such as K7M-2QX, or its id. They ask nothing. A command whose wish is fulfilled already changes nothing, says
-so and exits 0, so that it can be repeated.
+reference, such as K7M-2QX, or its id. None asks you to confirm it. A command whose wish is fulfilled already changes
+nothing, says so and exits 0, so that it can be repeated.
 
 Exit codes: 0 done, or nothing to do; 1 refused or failed, with the reason and what helps; 2 wrong usage or config.`,
 	}
@@ -98,7 +98,7 @@ func printBookings(out io.Writer, list []admin.Booking) error {
 	if err := w.Flush(); err != nil || needy == 0 {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%d of them need a person (!):\n", needy)
+	_, err := fmt.Fprintf(out, "\nNeed a person (!): %d\n", needy)
 	for _, b := range list {
 		if b.Need != "" && err == nil {
 			_, err = fmt.Fprintf(out, "%s  %s\n    %s\n", b.Reference, b.NeedsPerson, admin.Next(b.Need, b.Reference))
@@ -131,7 +131,7 @@ func eventsText(b admin.Booking) string {
 	if slices.Sort(states); len(slices.Compact(states)) == 1 {
 		return states[0]
 	}
-	return cmp.Or(strings.Join(each, ", "), "gone")
+	return cmp.Or(strings.Join(each, "; "), "gone")
 }
 
 // placementText says how far the event of a placement is; "" when it is gone as it should be.

@@ -73,8 +73,8 @@ func (a *app) initialize(ctx context.Context, out io.Writer) error {
 	if made == 0 {
 		return errors.New("everything exists already; nothing was written")
 	}
-	_, err = fmt.Fprintf(out, "\nNext: edit %s, put the app secret where it says, run 'slotd connect' for each account,\n"+
-		"then 'slotd check' and 'slotd serve'.\n", a.configPath)
+	_, err = fmt.Fprintf(out, "\nNext: edit %s, put the secrets where it says, run 'slotd check',\n"+
+		"'slotd connect' for each account, and 'slotd serve'.\n", a.configPath)
 	return err
 }
 

@@ -44,7 +44,10 @@ func TestPushedChanges(t *testing.T) {
 	if n := w.google.Requests("events.watch") + w.graph.Requests("subscriptions.create"); n != opened {
 		t.Errorf("%d channels were opened, %d before the restart", n, opened)
 	}
+	w.run("doctor").expect(t, exitDone, "the address answers a handshake, 2 of 2 channels are live")
+	w.run("status").expect(t, exitDone, "PUSH", "live")
 	w.run("disconnect", "google").expect(t, exitDone)
+	w.daemon.kill() // the command does it by itself then
 	w.run("disconnect", "outlook").expect(t, exitDone)
 	if n := len(w.google.Channels(googleCal)) + len(w.graph.Subscriptions(outlookCal)); n != 0 {
 		t.Errorf("%d channels are left after both accounts were disconnected", n)

@@ -28,6 +28,8 @@ type Metrics struct {
 	oddities     *prometheus.CounterVec   // kind
 	pushes       *prometheus.CounterVec   // provider, outcome
 	channelFails *prometheus.CounterVec   // account, kind
+	liveReads    *prometheus.CounterVec   // account, outcome
+	drifts       *prometheus.CounterVec   // account
 	commits      prometheus.Histogram
 	updates      prometheus.Counter
 	commitFails  prometheus.Counter
@@ -51,6 +53,8 @@ type children struct {
 	oddities     map[string]prometheus.Counter
 	pushes       map[pair]prometheus.Counter
 	channelFails map[pair]prometheus.Counter
+	liveReads    map[pair]prometheus.Counter
+	drifts       map[string]prometheus.Counter
 }
 
 // Bounds of the histograms in seconds. The second half of those of an answer are Meta's: it warns when the 90th percentile
@@ -90,6 +94,10 @@ func NewMetrics(version string) *Metrics {
 		"Messages of calendar providers, by what became of them.", "provider", "outcome")
 	m.channelFails = counters("slotd_push_channel_failures_total",
 		"Calls about push channels that failed, by kind of provider error.", "account", "kind")
+	m.liveReads = counters("slotd_calendar_live_reads_total",
+		"Reads of one time that a confirm waited for, by what became of them.", "account", "outcome")
+	m.drifts = counters("slotd_mirror_drift_total",
+		"Full reads that found other busy time than was mirrored, although nothing was said to have changed.", "account")
 	m.updates = counter("slotd_store_updates_total", "Transactions that wrote; several may share one commit.")
 	m.commitFails = counter("slotd_store_commit_failures_total", "Commits that failed or may have.")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -147,13 +155,19 @@ func (m *Metrics) ExpectFlow(s FlowSets) {
 	m.known.Store(&c)
 }
 
-// ExpectAccounts makes the series of accounts, by their names in the config, beside those that were expected before.
-func (m *Metrics) ExpectAccounts(names []string) {
+// ExpectAccounts makes the series of accounts, by their names in the config, beside those that were expected before, with the
+// outcomes that live reads can have.
+func (m *Metrics) ExpectAccounts(names, live []string) {
 	m.expecting.Lock()
 	defer m.expecting.Unlock()
 	c := *m.known.Load()
 	c.readFails, c.writeFails, c.channelFails = grown(c.readFails), grown(c.writeFails), grown(c.channelFails)
+	c.liveReads, c.drifts = grown(c.liveReads), grown(c.drifts)
 	for _, name := range names {
+		c.drifts[name] = m.drifts.WithLabelValues(name)
+		for _, outcome := range live {
+			c.liveReads[pair{name, outcome}] = m.liveReads.WithLabelValues(name, outcome)
+		}
 		for kind := calendar.Unclear; kind <= calendar.Conflict; kind++ {
 			c.readFails[pair{name, kindLabel(kind)}] = m.readFails.WithLabelValues(name, kindLabel(kind))
 			c.writeFails[pair{name, kindLabel(kind)}] = m.writeFails.WithLabelValues(name, kindLabel(kind))
@@ -199,6 +213,14 @@ func (m *Metrics) ReadFailed(account string, kind calendar.Kind) {
 func (m *Metrics) WriteFailed(account string, kind calendar.Kind) {
 	count(m.known.Load().writeFails, pair{account, kindLabel(kind)})
 }
+
+// LiveRead counts a read of one time that a confirm waited for.
+func (m *Metrics) LiveRead(account, outcome string) {
+	count(m.known.Load().liveReads, pair{account, outcome})
+}
+
+// Drifted counts a mirror that a full read found wrong although nothing was said to have changed.
+func (m *Metrics) Drifted(account string) { count(m.known.Load().drifts, account) }
 
 // Oddities counts events of feeds in which something odd has appeared; n may be negative, which counts nothing.
 func (m *Metrics) Oddities(kind string, n int) {

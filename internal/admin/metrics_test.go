@@ -19,7 +19,7 @@ func newMetricsFixture(t *testing.T) (*fixture, *Metrics) {
 	t.Helper()
 	f := newFixture(t)
 	f.metrics.ExpectFlow(smallFlow("DAY", "CONFIRM"))
-	f.metrics.ExpectAccounts([]string{"acct"})
+	f.metrics.ExpectAccounts([]string{"acct"}, nil)
 	return f, f.metrics
 }
 
@@ -114,7 +114,7 @@ func TestExpectedAnew(t *testing.T) {
 	m.Answered("INIT", "DAY", "shown", 0)
 	var wg sync.WaitGroup
 	wg.Go(func() { m.ExpectFlow(smallFlow("DAY", "EXTRA")) })
-	wg.Go(func() { m.ExpectAccounts([]string{"acct", "second"}) })
+	wg.Go(func() { m.ExpectAccounts([]string{"acct", "second"}, []string{"known"}) })
 	wg.Go(func() { m.Answered("INIT", "DAY", "shown", 0) })
 	wg.Wait()
 	m.Answered("INIT", "EXTRA", "shown", 0)

@@ -26,8 +26,15 @@ type Claim struct {
 // Padded returns the interval of the claim with its buffers.
 func (c Claim) Padded() calendar.Interval { return c.Pad(c.Before, c.After) }
 
+// LongestHold is more than any hold lasts, in seconds.
+const LongestHold = 24 * 60 * 60
+
 // Takes reports whether the claim takes its time at an instant: a hold that has ended does not, nor does time that was left.
-func (c Claim) Takes(now int64) bool { return !c.Left && (c.Hold == "" || now < c.Until) }
+func (c Claim) Takes(now int64) bool { return !c.Left && (c.Hold == "" || Holds(c.Until, now)) }
+
+// Holds reports whether a hold that ends at until lasts at now. One that would last for too long was made while the clock
+// was ahead; it must not keep the time from everybody until that day.
+func Holds(until, now int64) bool { return now < until && until-now <= LongestHold }
 
 // owner is who a claim is of. One owner's claims and events count once, also over several resources.
 type owner struct{ booking, hold string }
@@ -79,7 +86,7 @@ func crowd(spans []calendar.Interval, want calendar.Interval) int {
 func WithoutPast(claims []Claim, now int64) []Claim {
 	const day = 24 * 60 * 60
 	return slices.DeleteFunc(claims, func(c Claim) bool {
-		return c.Padded().End+day <= now || c.Hold != "" && c.Until <= now
+		return c.Padded().End+day <= now || c.Hold != "" && !Holds(c.Until, now)
 	})
 }
 

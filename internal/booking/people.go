@@ -165,7 +165,7 @@ func (b *Booking) Follow(placement int, event calendar.Written, a Act) {
 	b.Version++
 	p := &b.Placements[placement]
 	for i := range b.Placements {
-		if i != placement && !b.Placements[i].Dropped {
+		if o := &b.Placements[i]; i != placement && !o.Dropped && o.Status != Missing {
 			b.leave(i, a.At)
 		}
 	}

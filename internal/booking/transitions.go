@@ -84,7 +84,9 @@ type Seat struct {
 }
 
 // Move gives the booking another time, and the given resources, of which the first is the chosen one. Placements on
-// resources that stay are moved; others are dropped, and new ones begin. It fails with ErrCancelled or ErrPast.
+// resources that stay are moved; others are dropped, and new ones begin. So they do where the event is missing for a reason
+// that needs a person: to move it would only find that it is gone, which then would look as if somebody had deleted it just
+// now. It fails with ErrCancelled or ErrPast.
 func (b *Booking) Move(a Act, to calendar.Interval, seats []Seat) error {
 	if err := b.Changeable(a.At); err != nil {
 		return err
@@ -95,8 +97,11 @@ func (b *Booking) Move(a Act, to calendar.Interval, seats []Seat) error {
 		if p.Dropped {
 			continue
 		}
+		missing := p.Status == Missing && p.Reason != ""
 		b.leave(i, a.At)
-		p.Dropped = !slices.ContainsFunc(seats, func(s Seat) bool { return s.Resource == p.Resource && s.Calendar == p.Calendar })
+		p.Dropped = missing || !slices.ContainsFunc(seats, func(s Seat) bool {
+			return s.Resource == p.Resource && s.Calendar == p.Calendar
+		})
 	}
 	b.Interval = to
 	for _, s := range seats {
@@ -139,25 +144,37 @@ func (b *Booking) leave(placement int, now time.Time) {
 	p.Conflict = false
 }
 
-// Retry makes every placement that is stuck or missing pending again. One whose event is not there any more begins anew, with
-// the next identity that identity returns, so that a deleted event is never resurrected under its old id. One that was set
-// aside keeps its identity: an earlier call may still arrive. It reports whether there was anything to do.
+// Retry makes every placement that is stuck or missing pending again. One whose event is not there any more is dropped, and a
+// new one takes its place with the next identity that identity returns: a deleted event is never resurrected under its old
+// id, and one that turns up after all does not stay beside the new one. One that was set aside keeps its identity: an earlier
+// call may still arrive. It reports whether there was anything to do.
 func (b *Booking) Retry(a Act, identity func(p Placement, attempt int) string) bool {
-	again := false
-	for i := range b.Placements {
-		p := &b.Placements[i]
-		if p.Status != Stuck && p.Status != Missing {
-			continue
+	var again, anew []int
+	for i, p := range b.Placements {
+		switch {
+		case p.Status == Missing && b.Wanted(i):
+			anew = append(anew, i)
+		case p.Status == Stuck, p.Status == Missing:
+			again = append(again, i)
 		}
-		again = true
-		if b.Wanted(i) && p.Status == Missing {
-			p.Attempt++
-			p.Identity, p.Event = identity(*p, p.Attempt), calendar.Written{}
-		}
-		p.set(Pending, a.At, "")
-		b.note(a.change(WasRetried, p.Resource))
 	}
-	return again
+	if len(anew) > 0 {
+		b.Version++ // by it a copy of the store from before learns which event is the later one
+	}
+	for _, i := range again {
+		b.Placements[i].set(Pending, a.At, "")
+		b.note(a.change(WasRetried, b.Placements[i].Resource))
+	}
+	for _, i := range anew {
+		b.leave(i, a.At)
+		b.Placements[i].Dropped = true
+		old := b.Placements[i]
+		b.seat(Seat{Resource: old.Resource, Calendar: old.Calendar, Identity: func(attempt int) string {
+			return identity(old, attempt)
+		}}, a.At)
+		b.note(a.change(WasRetried, old.Resource))
+	}
+	return len(again)+len(anew) > 0
 }
 
 // MarkTold records that the customer knows. It reports whether there was anything to tell.

@@ -52,11 +52,13 @@ type treeReader struct {
 	data   []byte
 	parser unstable.Parser
 	faults Faults
+	// line is that of the offset at, which was asked about last: the next one is near.
+	at, line int
 }
 
 // readTree returns the root table of the file; nil when its syntax is wrong. The faults are those of the TOML itself.
 func readTree(path string, data []byte) (*node, Faults) {
-	r := &treeReader{path: path, data: data}
+	r := &treeReader{path: path, data: data, line: 1}
 	r.parser.Reset(data)
 	root := newTable(1)
 	current := root
@@ -109,7 +111,15 @@ func (r *treeReader) fault(line int, format string, args ...any) {
 	r.faults = append(r.faults, Fault{Path: r.path, Line: line, Problem: fmt.Sprintf(format, args...)})
 }
 
-func (r *treeReader) lineAt(offset int) int { return 1 + bytes.Count(r.data[:offset], []byte("\n")) }
+func (r *treeReader) lineAt(offset int) int {
+	from, to := min(r.at, offset), max(r.at, offset)
+	between := bytes.Count(r.data[from:to], []byte("\n"))
+	if offset < r.at {
+		between = -between
+	}
+	r.at, r.line = offset, r.line+between
+	return r.line
+}
 
 // keys returns the parts of a dotted key and its line.
 func (r *treeReader) keys(it unstable.Iterator) (parts []string, line int) {

@@ -140,7 +140,7 @@ func (p *parts) makeSyncer() error {
 		Ahead: p.cfg.Business.Horizon + longest(p.cfg.Services), Describe: p.describe, Zone: p.zoneOf,
 		Capacity: p.capacityOf, Booked: p.booked(), Identity: p.identity, Terms: p.termsOf, Log: p.log,
 		ReadFailed: p.o.metrics.ReadFailed, WriteFailed: p.o.metrics.WriteFailed,
-		ChannelFailed: p.o.metrics.ChannelFailed,
+		ChannelFailed: p.o.metrics.ChannelFailed, LiveRead: p.o.metrics.LiveRead, Drifted: p.o.metrics.Drifted,
 	})
 	if err == nil {
 		p.commands.stopChannels = stopChannels(p.syncer, p.log)

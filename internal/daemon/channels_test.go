@@ -131,8 +131,10 @@ func TestPushesThatFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			pushClinic(t, func(c *clinic) {
-				c.google.SetMood("adams", mood)
-				c.google.ExpireChannels("clark")
+				for _, doctor := range []string{"adams", "clark"} {
+					c.google.SetMood(doctor, mood)
+					c.google.ExpireChannels(doctor) // so that new ones are asked for in this mood
+				}
 				for n := 1; n <= 20; n++ {
 					c.put("adams", n)
 					c.put("clark", n)

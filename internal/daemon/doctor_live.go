@@ -36,6 +36,7 @@ func (p *parts) doctor(ctx context.Context) []admin.Check {
 	}
 	p.accountChecks(ctx, f, s)
 	p.feedChecks(ctx, f, s)
+	p.pushChecks(ctx, f, s)
 	stateChecks(f, s, p.started)
 	return f.checks
 }

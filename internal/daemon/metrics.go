@@ -3,6 +3,7 @@ package daemon
 import (
 	"slotd/internal/admin"
 	"slotd/internal/flow"
+	"slotd/syncer"
 	"slotd/webhook"
 )
 
@@ -35,7 +36,7 @@ func (p *parts) expectAccounts() {
 	for i := range p.cfg.Accounts {
 		names = append(names, p.cfg.Accounts[i].Name)
 	}
-	p.o.metrics.ExpectAccounts(names)
+	p.o.metrics.ExpectAccounts(names, syncer.LiveOutcomes())
 }
 
 func words[S ~string](in []S) []string {

@@ -73,22 +73,17 @@ func (p *parts) restoring(add adder) *admin.Restoring {
 	}
 	add("restore", "the database was restored at %s from a copy%s; nothing can be booked, and nothing is written to the "+
 		"calendars, until these were read and compared with it: %s", r.At.Format(time.RFC3339), of, joined(out.Calendars))
+	mirrored := map[calendar.ID]bool{}
+	for _, m := range p.syncer.Status() {
+		mirrored[m.Calendar] = true
+	}
 	for cal := range p.placed {
-		if !p.mirrors(cal) {
+		if !mirrored[cal] {
 			add("restore "+string(cal),
 				"bookings of the copy are in calendar %s, which the config does not have: they cannot be compared", cal)
 		}
 	}
 	return out
-}
-
-func (p *parts) mirrors(cal calendar.ID) bool {
-	for _, m := range p.syncer.Status() {
-		if m.Calendar == cal {
-			return true
-		}
-	}
-	return false
 }
 
 func joined(calendars []calendar.ID) string {

@@ -68,6 +68,8 @@ type Desk struct {
 	resources map[string]*booking.Resource
 	services  map[string]*booking.Service
 	related   map[string][]string // resource → the other resources that share a calendar with it
+	// members are the resources of each department that can be chosen, in the order of the config; those of "" are all.
+	members map[string][]*booking.Resource
 }
 
 // New returns a desk for the business that cfg describes.
@@ -83,7 +85,7 @@ func New(cfg Config) (*Desk, error) {
 	}
 	d := &Desk{
 		cfg: cfg, resources: map[string]*booking.Resource{}, services: map[string]*booking.Service{},
-		related: map[string][]string{},
+		members: map[string][]*booking.Resource{},
 	}
 	for i := range cfg.Services {
 		d.services[cfg.Services[i].ID] = &cfg.Services[i]
@@ -91,20 +93,41 @@ func New(cfg Config) (*Desk, error) {
 	for i := range cfg.Resources {
 		r := &cfg.Resources[i]
 		d.resources[r.ID] = r
-		for j := range cfg.Resources {
-			if o := &cfg.Resources[j]; i != j && shareCalendar(r, o) {
-				d.related[r.ID] = append(d.related[r.ID], o.ID)
-			}
+		if len(r.Services) == 0 {
+			continue // one that is only needed beside others is no choice
 		}
-		for _, cal := range r.Blocks {
-			for _, id := range cfg.Placed[cal] {
-				if id != r.ID && !slices.Contains(d.related[r.ID], id) {
-					d.related[r.ID] = append(d.related[r.ID], id)
-				}
-			}
+		d.members[""] = append(d.members[""], r)
+		for _, dep := range slices.Compact(slices.Sorted(slices.Values(r.Departments))) {
+			d.members[dep] = append(d.members[dep], r)
 		}
 	}
+	d.related = relate(cfg.Resources, cfg.Placed)
 	return d, nil
+}
+
+// relate returns for each resource the others that share a calendar with it: an event of one blocks the other. Those in
+// placed do so by their bookings, whatever the config says of them.
+func relate(resources []booking.Resource, placed map[calendar.ID][]string) map[string][]string {
+	into, blocked := map[calendar.ID][]string{}, map[calendar.ID][]string{} // → who books into it, whom it blocks
+	for _, r := range resources {
+		into[r.BookInto] = append(into[r.BookInto], r.ID)
+		for _, cal := range r.Blocks {
+			blocked[cal] = append(blocked[cal], r.ID)
+		}
+	}
+	related := map[string][]string{}
+	for _, r := range resources {
+		others := slices.Clone(blocked[r.BookInto])
+		for _, cal := range r.Blocks {
+			others = append(append(others, into[cal]...), placed[cal]...)
+		}
+		slices.Sort(others)
+		others = slices.DeleteFunc(slices.Compact(others), func(id string) bool { return id == r.ID })
+		if len(others) > 0 {
+			related[r.ID] = others
+		}
+	}
+	return related
 }
 
 // Placed returns which resources have bookings to come in which calendar. A resource that left the config, or that books
@@ -138,11 +161,6 @@ func Placed(ctx context.Context, st *store.Store, now time.Time) (map[calendar.I
 	return placed, nil
 }
 
-// shareCalendar reports whether an event of one resource blocks the other.
-func shareCalendar(a, b *booking.Resource) bool {
-	return slices.Contains(a.Blocks, b.BookInto) || slices.Contains(b.Blocks, a.BookInto)
-}
-
 // Choice is what a customer chose so far, as ids. Resource is Any when every resource is right.
 type Choice struct {
 	Department, Service, Resource string
@@ -159,7 +177,7 @@ func (e *UnknownError) Error() string { return "unknown " + e.What }
 func (d *Desk) Departments() []booking.Department {
 	var out []booking.Department
 	for _, dep := range d.cfg.Departments {
-		if len(d.candidates(Choice{Department: dep.ID, Resource: Any})) > 0 {
+		if len(d.members[dep.ID]) > 0 {
 			out = append(out, dep)
 		}
 	}
@@ -171,7 +189,7 @@ func (d *Desk) Departments() []booking.Department {
 func (d *Desk) Services(department string) []booking.Service {
 	var out []booking.Service
 	for _, s := range d.cfg.Services {
-		if len(d.candidates(Choice{Department: department, Service: s.ID, Resource: Any})) > 0 {
+		if d.possible(Choice{Department: department, Service: s.ID}) {
 			out = append(out, s)
 		}
 	}
@@ -190,16 +208,34 @@ func (d *Desk) Resources(department, service string) []booking.Resource {
 // candidates returns the resources that a choice allows. Empty fields allow all.
 func (d *Desk) candidates(c Choice) []*booking.Resource {
 	var out []*booking.Resource
-	for i := range d.cfg.Resources {
-		r := &d.cfg.Resources[i]
-		if len(r.Services) > 0 && // one that is only needed beside others is no choice
-			(c.Department == "" || slices.Contains(r.Departments, c.Department)) &&
-			(c.Service == "" || slices.Contains(r.Services, c.Service)) &&
-			(c.Resource == Any || c.Resource == "" || c.Resource == r.ID) {
+	for _, r := range d.among(c) {
+		if c.allows(r) {
 			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// possible reports whether a choice allows any resource.
+func (d *Desk) possible(c Choice) bool { return slices.ContainsFunc(d.among(c), c.allows) }
+
+// among returns the few resources among which are those that a choice allows.
+func (d *Desk) among(c Choice) []*booking.Resource {
+	if c.Resource == Any || c.Resource == "" {
+		return d.members[c.Department]
+	}
+	if r := d.resources[c.Resource]; r != nil {
+		return []*booking.Resource{r}
+	}
+	return nil
+}
+
+// allows reports whether a choice allows a resource. Empty fields allow all.
+func (c Choice) allows(r *booking.Resource) bool {
+	return len(r.Services) > 0 &&
+		(c.Department == "" || slices.Contains(r.Departments, c.Department)) &&
+		(c.Service == "" || slices.Contains(r.Services, c.Service)) &&
+		(c.Resource == Any || c.Resource == "" || c.Resource == r.ID)
 }
 
 // Resolve checks a choice made of outside ids and completes it: a field that was not asked for takes its default, or the
@@ -211,13 +247,13 @@ func (d *Desk) Resolve(c Choice) (Choice, error) {
 	if c.Department == "" && len(d.cfg.Departments) == 1 {
 		c.Department = d.cfg.Departments[0].ID
 	}
-	if c.Department != "" && len(d.candidates(Choice{Department: c.Department, Resource: Any})) == 0 {
+	if c.Department != "" && !d.possible(Choice{Department: c.Department}) {
 		return c, &UnknownError{"department"}
 	}
 	if c.Service == "" {
 		c.Service = d.defaultService(c.Department)
 	}
-	if c.Service == "" || len(d.candidates(Choice{Department: c.Department, Service: c.Service, Resource: Any})) == 0 {
+	if c.Service == "" || !d.possible(Choice{Department: c.Department, Service: c.Service}) {
 		return c, &UnknownError{"service"}
 	}
 	if c.Resource == "" {
@@ -226,7 +262,7 @@ func (d *Desk) Resolve(c Choice) (Choice, error) {
 	if c.Resource == "" {
 		c.Resource = Any
 	}
-	if len(d.candidates(c)) == 0 {
+	if !d.possible(c) {
 		return c, &UnknownError{"resource"}
 	}
 	return c, nil

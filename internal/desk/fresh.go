@@ -55,7 +55,9 @@ const patience = 700 * time.Millisecond
 
 // verify asks the providers of all calendars that decide about an appointment and that were not confirmed lately, all at
 // once. It is the one thing that a customer waits for; whether the answers are enough, the transaction decides.
-func (d *Desk) verify(ctx context.Context, c Confirm, svc *booking.Service, res *booking.Resource) error {
+func (d *Desk) verify(
+	ctx context.Context, until time.Time, c Confirm, svc *booking.Service, res *booking.Resource,
+) error {
 	if d.cfg.VerifyWithin == 0 {
 		return nil
 	}
@@ -70,6 +72,8 @@ func (d *Desk) verify(ctx context.Context, c Confirm, svc *booking.Service, res 
 	}
 	span := booking.NewClaim(svc, c.Start, "").Interval
 	since := d.cfg.Now().Add(-d.cfg.VerifyWithin)
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	var wg sync.WaitGroup
 	for _, cal := range old {
 		wg.Go(func() {

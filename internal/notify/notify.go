@@ -37,6 +37,9 @@ const (
 
 	firstDelay   = 5 * time.Second
 	longestDelay = time.Hour
+	// furthest is more than any time for which a notice is put off, the day that a receiver may ask for included. What is
+	// due later was put off while the clock was ahead.
+	furthest = 25 * time.Hour
 )
 
 // Config is what New needs. All fields but HTTP and Now are required.
@@ -174,7 +177,7 @@ func (n *Notifier) due(ctx context.Context, now time.Time) (due []store.Notice, 
 	}
 	wait = idle
 	for _, notice := range first {
-		if left := notice.Next.Sub(now); left > 0 {
+		if left := notice.Next.Sub(now); left > 0 && left <= furthest {
 			wait = min(wait, left)
 			continue
 		}
@@ -218,6 +221,9 @@ func (n *Notifier) deliver(ctx context.Context, notice store.Notice) error {
 	if ended(ctx) || n.paused() {
 		return nil
 	}
+	if stands, err := n.stands(ctx, notice.ID); err != nil || !stands {
+		return err
+	}
 	log := n.cfg.Log.With("notice", notice.ID, "booking", notice.Booking, "event", EventName(notice.What))
 	body, err := n.body(ctx, notice)
 	if err != nil {
@@ -245,6 +251,19 @@ func (n *Notifier) deliver(ctx context.Context, notice store.Notice) error {
 		n.mu.Unlock()
 	}
 	return n.failed(ctx, log, notice, reply)
+}
+
+// stands reports whether a notice still waits. It asks in an Update: after a commit with an unknown outcome a View can show
+// what is not on disk yet, and nobody may be told of such a booking.
+func (n *Notifier) stands(ctx context.Context, id string) (found bool, err error) {
+	err = n.cfg.Store.Update(ctx, func(tx *store.Tx) (err error) {
+		_, found, err = tx.Notice(id)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for a notice: %w", err)
+	}
+	return found, nil
 }
 
 // ended reports whether we stop. That is no error.
