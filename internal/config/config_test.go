@@ -179,6 +179,25 @@ func TestSingleFaults(t *testing.T) {
 			change(`provider = "google"`, "provider = \"outlook\"\ngrant = \"client_credentials\""),
 			"client_credentials needs user",
 		},
+		"two accounts, one calendar": {
+			change("office/primary", "office/Adams@clinic.example") + "blocked_by = [\"second/adams@clinic.example\"]\n" +
+				"[[account]]\nname = \"second\"\nprovider = \"google\"\nclient_id = \"id\"\n",
+			`calendar "office/Adams@clinic.example" is the same as "second/adams@clinic.example"`,
+		},
+		"two names, one calendar": {
+			minimal + "blocked_by = [\"desk/desk@clinic.example\", \"desk/primary\"]\n[[account]]\nname = \"desk\"\n" +
+				"provider = \"google\"\ngrant = \"service_account\"\nservice_account_file = \"x\"\nsubject = \"desk@clinic.example\"\n",
+			`calendar "desk/primary" is the same as "desk/desk@clinic.example"`,
+		},
+		"need of nobody": {
+			change(`duration = "30m"`, "duration = \"30m\"\nneeds = [\"romo\", [\"adams\"]]"), `unknown resource "romo"`,
+		},
+		"need of the chosen one": {
+			change(`duration = "30m"`, "duration = \"30m\"\nneeds = [\"room\"]") + "[[resource]]\nid = \"room\"\ntitle = \"Room\"\n" +
+				"services = [\"consultation\"]\nhours = { mon = [\"09:00-17:00\"] }\nbook_into = \"office/room\"\n",
+			"which can be chosen for it too",
+		},
+		"need without names": {change(`duration = "30m"`, "duration = \"30m\"\nneeds = [[]]"), "needs must hold resources"},
 		"huge integer": {minimal + "capacity = 99999999999999999999\n", "capacity"},
 	} {
 		t.Run(name, func(t *testing.T) {

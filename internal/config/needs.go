@@ -28,7 +28,8 @@ func (t *table) needs(refs *references) [][]string {
 		case item.kind == kindArray && len(item.items) > 0:
 			n.ids = item.items
 		default:
-			t.d.fault(item.line, t.place, `needs must hold resources, or lists of those of which one is needed: ["laser", ["room-1", "room-2"]]`)
+			t.d.fault(item.line, t.place, "needs must hold resources, or lists of those of which one is needed: %s",
+				`["laser", ["room-1", "room-2"]]`)
 			continue
 		}
 		var ids []string

@@ -18,6 +18,7 @@ type references struct {
 
 	needs   []need   // of services, in the order of the file
 	needIDs []string // the resources that they name
+	uses    []calendarUse
 	feeds   []string // the accounts of feeds
 }
 
@@ -191,6 +192,7 @@ func (t *table) calendar(v *node, key string, refs *references) {
 	}
 	refs.calendars.lines()
 	refs.calendars.used[string(id)] = true
+	refs.uses = append(refs.uses, calendarUse{id: id, line: v.line, place: t.place})
 }
 
 // unused reports what is defined and can never be booked, or never has an effect.

@@ -23,6 +23,7 @@ func (d *decoder) config(root *node) *Config {
 	c.Departments = d.departments(t.records("department"), &refs)
 	c.Services = d.services(t.records("service"), &refs)
 	c.Resources = d.resources(t.records("resource"), c.Business.Zone, &refs)
+	d.twins(c.Accounts, &refs)
 	d.resolveNeeds(c.Services, c.Resources, &refs)
 	c.Flow = d.flow(t.sub("flow"), &refs)
 	d.retention(t.sub("store"), c)
