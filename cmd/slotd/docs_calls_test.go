@@ -141,9 +141,9 @@ func TestProxyConfigs(t *testing.T) {
 		t.Fatalf("%d configs, want nginx's and Caddy's", len(list))
 	}
 	for _, b := range list {
-		routes := "(flow|oauth/callback|healthz|readyz)$"
+		routes := "(flow|push/google|push/outlook|oauth/callback|healthz|readyz)$"
 		if b.lang == "caddyfile" {
-			routes = "path /flow /oauth/callback /healthz /readyz\n"
+			routes = "path /flow /push/google /push/outlook /oauth/callback /healthz /readyz\n"
 		} else {
 			nginxTakes(t, b)
 		}

@@ -74,7 +74,11 @@ func TestNeedsPerson(t *testing.T) {
 		{"missing, nobody has looked yet", func(b *booking.Booking) {
 			b.Settled(0, written(3), 3, early)
 			b.Lost(0, early)
-		}, 0, booking.EventMissing, "its event is missing from clinic/adams"},
+		}, 100 + 3*60, booking.EventMissing, "its event is missing from clinic/adams"},
+		{"missing, and slotd is finding out why", func(b *booking.Booking) {
+			b.Settled(0, written(3), 3, early)
+			b.Lost(0, early)
+		}, 100 + 2*60, "", ""},
 		{"conflict", func(b *booking.Booking) { b.SetConflict(1, true, early) }, 0, booking.Overlap, overlap},
 		{"during the appointment", func(b *booking.Booking) { b.SetConflict(0, true, early) }, 1999, booking.Overlap, overlap},
 		{"past", func(b *booking.Booking) { b.SetConflict(0, true, early) }, 2000, "", ""},

@@ -18,6 +18,9 @@ const (
 	Nameless     Need = "nameless"      // it was recovered from its event, which alone tells who it is for
 )
 
+// settling is how long slotd takes to find out by itself why an event is missing.
+const settling = Undo + 2*time.Minute
+
 // Needs returns every kind.
 func Needs() []Need { return []Need{NotWritten, NotRemoved, EventMissing, Overlap, Nameless, NotTold} }
 
@@ -41,7 +44,7 @@ func (b *Booking) Need(now time.Time) (Need, string) {
 			return NotWritten, fmt.Sprintf("not written to %s: %s", p.Calendar, p.Reason)
 		case p.Status == Missing && wanted && p.Reason != "":
 			return EventMissing, fmt.Sprintf("its event is missing from %s: %s", p.Calendar, p.Reason)
-		case p.Status == Missing && wanted:
+		case p.Status == Missing && wanted && now.Sub(p.Since) >= settling:
 			return EventMissing, fmt.Sprintf("its event is missing from %s", p.Calendar)
 		}
 	}

@@ -44,6 +44,9 @@ func (b *Booking) CatchUp(a Act, traces []Trace) bool {
 	if b.Status != Confirmed || newest.Version <= b.Version {
 		return false
 	}
+	if newest.Interval != b.Interval {
+		b.tell(a, WasMoved) // perhaps the customer knows; the copy does not say
+	}
 	b.Version, b.Interval = newest.Version, newest.Interval
 	var level []int // placements whose events are of that version
 	added := ""

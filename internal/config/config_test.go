@@ -197,8 +197,13 @@ func TestSingleFaults(t *testing.T) {
 				"services = [\"consultation\"]\nhours = { mon = [\"09:00-17:00\"] }\nbook_into = \"office/room\"\n",
 			"which can be chosen for it too",
 		},
+		"needs of one room": {
+			change(`duration = "30m"`, "duration = \"30m\"\nneeds = [\"room\", [\"room\"]]") + "[[resource]]\nid = \"room\"\n" +
+				"title = \"Room\"\nhours = { mon = [\"09:00-17:00\"] }\nbook_into = \"office/room\"\n",
+			"needs can never be filled",
+		},
 		"need without names": {change(`duration = "30m"`, "duration = \"30m\"\nneeds = [[]]"), "needs must hold resources"},
-		"huge integer": {minimal + "capacity = 99999999999999999999\n", "capacity"},
+		"huge integer":       {minimal + "capacity = 99999999999999999999\n", "capacity"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("t.toml", []byte(test.file))

@@ -64,6 +64,10 @@ func (d *decoder) resolveNeeds(services []booking.Service, resources []booking.R
 		}
 	}
 	for _, s := range services {
+		if !fillable(s.Needs, map[string]bool{}) {
+			d.fault(refs.services.lines()[s.ID], quotedPlace("service", s.ID),
+				"needs can never be filled: each takes a resource of its own, and there are too few in the lists")
+		}
 		for _, ids := range s.Needs {
 			for _, r := range resources {
 				if slices.Contains(ids, r.ID) && slices.Contains(r.Services, s.ID) {
@@ -73,4 +77,22 @@ func (d *decoder) resolveNeeds(services []booking.Service, resources []booking.R
 			}
 		}
 	}
+}
+
+// fillable reports whether each need can have a resource of its own besides those taken. Needs are few.
+func fillable(needs [][]string, taken map[string]bool) bool {
+	if len(needs) == 0 {
+		return true
+	}
+	for _, id := range needs[0] {
+		if taken[id] {
+			continue
+		}
+		taken[id] = true
+		if fillable(needs[1:], taken) {
+			return true
+		}
+		delete(taken, id)
+	}
+	return false
 }

@@ -238,7 +238,7 @@ func (d *Desk) find(r bookings, idOrReference string) (*booking.Booking, error) 
 	if err != nil || b != nil {
 		return b, err
 	}
-	id, err := r.BookingByReference(strings.ToUpper(idOrReference))
+	id, err := r.BookingByReference(canonical(idOrReference))
 	if err != nil {
 		return nil, err
 	}
@@ -249,6 +249,15 @@ func (d *Desk) find(r bookings, idOrReference string) (*booking.Booking, error) 
 		err = ErrNoBooking
 	}
 	return b, err
+}
+
+// canonical returns a reference as it is stored, however it was typed.
+func canonical(reference string) string {
+	r := strings.ToUpper(strings.TrimSpace(reference))
+	if len(r) == 6 && !strings.Contains(r, "-") {
+		r = r[:3] + "-" + r[3:]
+	}
+	return r
 }
 
 // Booking returns a booking by its id or its reference, and who it is for. Errors: ErrNoBooking and those of the store.

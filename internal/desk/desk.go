@@ -163,7 +163,9 @@ func Placed(ctx context.Context, st *store.Store, now time.Time) (map[calendar.I
 
 // Choice is what a customer chose so far, as ids. Resource is Any when every resource is right.
 type Choice struct {
-	Department, Service, Resource string
+	Department string `json:"department,omitempty"`
+	Service    string `json:"service,omitempty"`
+	Resource   string `json:"resource,omitempty"`
 }
 
 // UnknownError says that a request named something that does not exist, or not in this combination.
