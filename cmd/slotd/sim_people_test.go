@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"slotd/internal/booking"
@@ -115,7 +116,7 @@ func (s *sim) replace(r *room, id string, like note, days int) {
 
 // following changes an occurrence and all after it, as calendars do that: the series ends before it, and another begins.
 func (s *sim) following(r *room, master string, from note, like note) {
-	if from.allDay || !strings.HasPrefix(from.id, "") {
+	if from.allDay {
 		return
 	}
 	var rule string
@@ -165,11 +166,10 @@ func (s *sim) touch(r *room) {
 		r.diary.Delete(r.cal, p.Event.ID)
 		s.foul[b.ID] = true
 	case 1:
-		if len(r.diary.on(r.cal, b.StartTime(), b.StartTime().Add(time.Minute))) > 0 {
-			if ok := r.diary.edit(r.cal, p.Event.ID, func(*note) {}); ok {
-				s.count("ours copied")
-				s.copies[r.diary.Duplicate(r.cal, p.Event.ID)] = true
-			}
+		there := r.diary.on(r.cal, b.StartTime(), b.StartTime().Add(time.Minute))
+		if slices.ContainsFunc(there, func(n note) bool { return n.id == p.Event.ID }) {
+			s.count("ours copied")
+			s.copies[r.diary.Duplicate(r.cal, p.Event.ID)] = true
 		}
 	case 2:
 		s.count("ours resized")
@@ -208,7 +208,8 @@ func (s *sim) fail(d diary) {
 		others = append(others, "calendarView.delta", "calendarView.delta")
 	}
 	rng := s.trouble
-	r := s.rooms[rng.IntN(len(s.rooms))]
+	theirs := slices.DeleteFunc(slices.Clone(s.rooms), func(r *room) bool { return r.diary != d })
+	r := theirs[rng.IntN(len(theirs))]
 	rule := fault.Rule{Times: 1 + rng.IntN(5), Skip: rng.IntN(3), After: rng.IntN(2) == 0}
 	rule.Op = []string{list, list, insert, insert, "", others[rng.IntN(len(others))]}[rng.IntN(6)]
 	refuses := fault.Rule{Op: rule.Op, Times: rule.Times, Skip: rule.Skip}
@@ -271,7 +272,10 @@ func (s *sim) between(d diary, r *room, list string) {
 	id := r.diary.put(r.cal, n)
 	r.drawn = append(r.drawn, id)
 	to := at()
+	var one sync.Mutex // two lists may be read at once
 	d.Inject(fault.Rule{Op: list, PathContains: r.cal, Skip: 1, Times: 2, Hook: func(*http.Request) {
+		one.Lock()
+		defer one.Unlock()
 		r.diary.edit(r.cal, id, func(n *note) {
 			n.start, to = to, n.start
 			n.end, n.allDay, n.from, n.to, n.recurrence = n.start.Add(time.Hour), false, "", "", nil

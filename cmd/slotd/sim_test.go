@@ -302,9 +302,9 @@ func (s *sim) step(n int) {
 	s.Helper()
 	r := s.rooms[s.people.IntN(len(s.rooms))]
 	switch {
-	case n < 500:
+	case n < 480:
 		s.edit(r)
-	case n < 560:
+	case n < 580:
 		s.fail(s.diaries[s.trouble.IntN(2)])
 	case n < 600:
 		s.diaries[s.trouble.IntN(2)].ClearFaults()
