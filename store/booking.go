@@ -63,7 +63,9 @@ func (t *Tx) ChangeBooking(was, b *booking.Booking, now time.Time) error {
 		t.tx.Put(keyDay(b.Start, r, b.ID), []byte{})
 	}
 	for i, p := range b.Placements {
-		t.renameOwn(was, b, i)
+		if was == nil || i >= len(was.Placements) {
+			t.PutOwn(OwnEvent{Calendar: p.Calendar, Identity: p.Identity, EventID: p.Event.ID, Booking: b.ID, Placement: i})
+		}
 		if p.Status != booking.Pending {
 			continue
 		}
@@ -73,18 +75,6 @@ func (t *Tx) ChangeBooking(was, b *booking.Booking, now time.Time) error {
 	}
 	t.PutBooking(b)
 	return nil
-}
-
-// renameOwn keeps the index of our events true for a placement that is new or has a new identity.
-func (t *Tx) renameOwn(was, b *booking.Booking, i int) {
-	p := b.Placements[i]
-	if was != nil && i < len(was.Placements) {
-		if old := was.Placements[i]; old.Identity == p.Identity {
-			return
-		}
-		t.DeleteOwn(OwnEvent{Calendar: was.Placements[i].Calendar, Identity: was.Placements[i].Identity})
-	}
-	t.PutOwn(OwnEvent{Calendar: p.Calendar, Identity: p.Identity, EventID: p.Event.ID, Booking: b.ID, Placement: i})
 }
 
 // PutBooking writes a booking of which only what is known of its events has changed, and the notices of what is new in its

@@ -180,8 +180,8 @@ func TestMoveFollows(t *testing.T) {
 	same(t, "findings", []string{}, lines(verifyAll(t, db, verifyResources)))
 }
 
-// TestRetryRenames: a placement that begins anew is known by its new identity alone.
-func TestRetryRenames(t *testing.T) {
+// TestRetryBeginsAnew: what turns up of the old attempt is still ours, and a call to make it may still arrive.
+func TestRetryBeginsAnew(t *testing.T) {
 	db, s := newClinic(t)
 	insertNew(t, s, appointment("b3", 120, "baker"), booking.Person{})
 	updateErr(t, s, func(tx *Tx) error {
@@ -198,7 +198,8 @@ func TestRetryRenames(t *testing.T) {
 	changed(t, s, "b3", func(b *booking.Booking) {
 		b.Retry(act(booking.ByOperator), func(p booking.Placement, attempt int) string { return "b3-again" })
 	})
-	same(t, "our events", []string{"own/g%2Fbaker/b3-again", "own/g%2Fbaker/identity-b2"}, keys(t, s, "own/g%2Fbaker/"))
+	same(t, "our events", []string{"own/g%2Fbaker/b3-again", "own/g%2Fbaker/b3-baker-1", "own/g%2Fbaker/identity-b2"},
+		keys(t, s, "own/g%2Fbaker/"))
 	view(t, s, func(r *Reader) error {
 		m, found, err := r.Mark(OutboxID{"b3", 0})
 		if !found || !m.Unclear || !m.Next.Equal(created) {

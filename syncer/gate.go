@@ -15,6 +15,8 @@ import (
 // provider asked us to wait for.
 type gate struct {
 	slots chan struct{}
+	// whole holds one for each calendar that is read whole just now, from the first question to the commit.
+	whole chan struct{}
 	rate  *rate.Limiter
 	now   func() time.Time
 
@@ -27,6 +29,7 @@ func newGate(concurrency, perMinute int, now func() time.Time) *gate {
 	concurrency, perMinute = max(concurrency, 1), max(perMinute, 1)
 	return &gate{
 		slots: make(chan struct{}, concurrency),
+		whole: make(chan struct{}, concurrency),
 		rate:  rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(concurrency, perMinute/6)),
 		now:   now,
 	}
@@ -83,6 +86,21 @@ func (g *gate) doWithin(ctx context.Context, p *pulse, limit time.Duration, call
 		return call(ctx)
 	})
 }
+
+// enter waits until few enough calendars of the account are read whole: many that are due at once would keep all that
+// they have read in memory, and short questions would queue behind them. Who enters must leave.
+func (g *gate) enter(ctx context.Context, p *pulse) error {
+	p.rest()
+	defer p.expect(stepWithin)
+	select {
+	case g.whole <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *gate) leave() { <-g.whole }
 
 // closedFor reports whether the gate opens only after the deadline of a call.
 func (g *gate) closedFor(ctx context.Context) bool {

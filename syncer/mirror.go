@@ -26,6 +26,8 @@ type mirror struct {
 	told func(calendar.ID)
 	// recovery takes what is read while a restore is not over.
 	recovery *recovery
+	// after is how long the first look waits.
+	after time.Duration
 	// noticed is told of a change that was found without a message.
 	noticed func(cal calendar.ID, at time.Time)
 
@@ -110,6 +112,7 @@ const (
 // run looks at the calendar until ctx ends.
 func (m *mirror) run(ctx context.Context) {
 	defer m.pulse.rest()
+	m.rest(ctx, m.after)
 	for ctx.Err() == nil {
 		m.pulse.expect(stepWithin)
 		err := m.look(ctx)
@@ -119,15 +122,22 @@ func (m *mirror) run(ctx context.Context) {
 		if err != nil {
 			tell(m.cfg.ReadFailed, m.id, err)
 		}
-		wait := m.note(err)
-		m.pulse.expect(wait + stepWithin)
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-m.wake:
-		case <-ctx.Done():
-		}
-		t.Stop()
+		m.rest(ctx, m.note(err))
+	}
+}
+
+// rest waits until it is time for a look, or somebody asks for one, or ctx ends.
+func (m *mirror) rest(ctx context.Context, wait time.Duration) {
+	if wait <= 0 {
+		return
+	}
+	m.pulse.expect(wait + stepWithin)
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-m.wake:
+	case <-ctx.Done():
 	}
 }
 
@@ -182,6 +192,12 @@ func (m *mirror) look(ctx context.Context) error {
 	if !m.recheck.IsZero() && !begun.Before(m.recheck) {
 		full, m.recheck = true, time.Time{}
 	}
+	if full {
+		if err := m.gate.enter(ctx, &m.pulse); err != nil {
+			return err
+		}
+		defer m.gate.leave()
+	}
 	pushed := m.takePushed()
 	cursor := m.state.Cursor
 	if m.state.Window != window {
@@ -203,6 +219,12 @@ func (m *mirror) look(ctx context.Context) error {
 		m.noticed(m.id, begun)
 	}
 	m.quiet = asked && m.swept && cursor != "" && !change.Changed
+	if err == nil && !full {
+		if err := m.gate.enter(ctx, &m.pulse); err != nil {
+			return err
+		}
+		defer m.gate.leave()
+	}
 	if err == nil {
 		err = m.readWhole(ctx, window, change.Cursor)
 	}

@@ -51,16 +51,16 @@ type sights struct {
 	moved, absent []store.OwnEvent // see booking.Sight
 	overdue       []store.OwnEvent // those of absent that are to be asked for
 	past          []store.OwnEvent // of bookings that are long over
+	deleted       int              // bookings that were cancelled lately because somebody deleted their events here
 	later         bool
 }
 
 // observeAll records what a snapshot says of each booking, but for what the provider must be asked about first.
 func (m *mirror) observeAll(ctx context.Context, read reading, own []store.OwnEvent) (out sights, err error) {
-	differ, past, err := m.compare(ctx, read, own)
+	differ, err := m.compare(ctx, read, own, &out)
 	if err != nil {
 		return sights{}, fmt.Errorf("compare the bookings with the snapshot: %w", err)
 	}
-	out.past = past
 	for _, o := range differ {
 		sight, err := m.observe(ctx, read, o)
 		if err != nil {
@@ -83,8 +83,12 @@ func (m *mirror) observeAll(ctx context.Context, read reading, own []store.OwnEv
 	return out, nil
 }
 
-// compare returns the entries whose booking a snapshot may change, and those whose booking is long over.
-func (m *mirror) compare(ctx context.Context, read reading, own []store.OwnEvent) (differ, past []store.OwnEvent, err error) {
+// compare returns the entries whose booking a snapshot may change. Those whose booking is long over, and the number of those
+// that were cancelled lately by a deletion, it adds to out.
+func (m *mirror) compare(
+	ctx context.Context, read reading, own []store.OwnEvent, out *sights,
+) (differ []store.OwnEvent, err error) {
+	lately := m.cfg.Now().Add(-booking.AtOnce)
 	err = m.cfg.Store.View(ctx, func(r *store.Reader) error {
 		for _, o := range own {
 			b, err := r.Booking(o.Booking)
@@ -95,8 +99,11 @@ func (m *mirror) compare(ctx context.Context, read reading, own []store.OwnEvent
 				continue
 			}
 			if b.End <= read.window.Start && b.Placements[o.Placement].Status != booking.Pending {
-				past = append(past, o)
+				out.past = append(out.past, o)
 				continue
+			}
+			if b.DeletedSince(o.Placement, lately) {
+				out.deleted++
 			}
 			s, err := m.sighting(r, read, b, o)
 			if err != nil {
@@ -108,7 +115,7 @@ func (m *mirror) compare(ctx context.Context, read reading, own []store.OwnEvent
 		}
 		return nil
 	})
-	return differ, past, err
+	return differ, err
 }
 
 // sighting is what the snapshot says of a booking's event.

@@ -150,7 +150,7 @@ func (r *rig) restoredDay1() {
 		untold    booking.What
 	}{
 		{"kept", hours(1, 8, 9), []string{"adams"}, 1, ""},
-		{"moved", hours(2, 10, 11), []string{"adams"}, 2, ""},
+		{"moved", hours(2, 10, 11), []string{"adams"}, 2, booking.WasMoved},
 		{"elsewhere", hours(1, 11, 12), []string{"baker"}, 2, ""},
 		{"waits", hours(1, 12, 13), []string{"adams"}, 1, ""},
 		{"team", hours(2, 8, 9), []string{"baker", "room"}, 1, booking.WasRecovered},

@@ -33,12 +33,12 @@ func (s *Syncer) settle(ctx context.Context, cal calendar.ID, id store.OutboxID)
 		return s.failed(ctx, log, cal, job, calendar.Written{}, errReadOnly)
 	}
 	if job.taking() {
-		taken, err := s.slotTaken(ctx, account.Source, gate, cal, job)
+		taken, there, err := s.slotTaken(ctx, account.Source, gate, cal, job)
 		if err != nil {
 			job.mark.Attempts++ // begin counts those that get further; without this the delay would never grow
 			return s.again(ctx, log, job, err)
 		}
-		if current, err := s.markConflict(ctx, log, job, taken); err != nil || !current {
+		if current, err := s.markConflict(ctx, log, job, taken, there); err != nil || !current {
 			return err
 		}
 	}
@@ -135,16 +135,19 @@ func (s *Syncer) load(ctx context.Context, id store.OutboxID) (*job, error) {
 	return out, err
 }
 
-// slotTaken reads the time of the booking at the provider and reports whether somebody else's event is there.
-func (s *Syncer) slotTaken(ctx context.Context, src Source, g *gate, cal calendar.ID, j *job) (bool, error) {
+// slotTaken reads the time of the booking at the provider and reports whether somebody else's event is there, and whether
+// ours is there already, by an earlier call.
+func (s *Syncer) slotTaken(
+	ctx context.Context, src Source, g *gate, cal calendar.ID, j *job,
+) (taken, there bool, err error) {
 	var snap calendar.Snapshot
-	err := g.doWithin(ctx, s.writer(cal), writeTimeout, func(ctx context.Context) error {
+	err = g.doWithin(ctx, s.writer(cal), writeTimeout, func(ctx context.Context) error {
 		var err error
 		snap, err = src.Read(ctx, cal.Calendar(), j.booking.Interval)
 		return err
 	})
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	var own []store.OwnEvent
 	err = s.cfg.Store.View(ctx, func(r *store.Reader) (err error) {
@@ -152,16 +155,20 @@ func (s *Syncer) slotTaken(ctx context.Context, src Source, g *gate, cal calenda
 		return err
 	})
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	busy, _ := sort(snap, own, s.cfg.Store.ID())
-	return calendar.AnyOverlap(busy.Foreign, j.booking.Interval), nil
+	busy, present := sort(snap, own, s.cfg.Store.ID())
+	ours, there := present[j.mark.OutboxID]
+	return calendar.AnyOverlap(busy.Foreign, j.booking.Interval), there && ours.Interval == j.booking.Interval, nil
 }
 
-// markConflict records whether somebody was found in the slot before the booking's event takes it. Where an earlier call may
-// have made the event already, the version grows: only then its title is written anew, with the mark. current is false when the
-// booking has changed since the job was loaded; the mark is due then as it was.
-func (s *Syncer) markConflict(ctx context.Context, log *slog.Logger, j *job, taken bool) (current bool, err error) {
+// markConflict records whether somebody was found in the slot before the booking's event takes it. Where an earlier call has
+// put the event there already, the version grows: only then its title is written anew, with the mark. One that such a call
+// has made and that is not there was moved by a person, and must not be written back. current is false when the booking has
+// changed since the job was loaded; the mark is due then as it was.
+func (s *Syncer) markConflict(
+	ctx context.Context, log *slog.Logger, j *job, taken, there bool,
+) (current bool, err error) {
 	if taken == j.placement().Conflict {
 		return true, nil
 	}
@@ -171,7 +178,7 @@ func (s *Syncer) markConflict(ctx context.Context, log *slog.Logger, j *job, tak
 		if err != nil || b == nil || b.Version != j.booking.Version {
 			return err
 		}
-		if b.SetConflict(j.mark.Placement, taken, s.cfg.Now()) && j.mark.Unclear {
+		if b.SetConflict(j.mark.Placement, taken, s.cfg.Now()) && j.mark.Unclear && there {
 			b.Version++
 		}
 		tx.PutBooking(b)

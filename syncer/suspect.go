@@ -10,8 +10,9 @@ import (
 	"slotd/store"
 )
 
-// deletedAtOnce is how many of our events may be missing from a calendar at a time before it is no longer believed that
-// somebody meant each of them: a calendar that was emptied, restored or shared anew cancels nobody's appointment.
+// deletedAtOnce is how many of our events may vanish from a calendar within booking.AtOnce before it is no longer believed
+// that somebody meant each of them: a calendar that was emptied, restored or shared anew, or that a tool empties slowly,
+// cancels nobody's appointment.
 const deletedAtOnce = 3
 
 // askAbout looks for the events that a snapshot did not show where they should be. Lists lag behind and absence is not
@@ -19,9 +20,12 @@ const deletedAtOnce = 3
 // waits for a person. changed says that a booking has another time now, or none, and later that a list does not show yet what
 // is known.
 func (m *mirror) askAbout(ctx context.Context, s sights) (changed, later bool, err error) {
-	if n := len(s.absent); n > deletedAtOnce {
-		m.log.Warn("mirror: many of our events are missing at once; nothing is cancelled", "events", n)
+	if n := len(s.absent) + s.deleted; len(s.absent) > 0 && n > deletedAtOnce {
+		m.log.Warn("mirror: many of our events vanished at once; no more bookings are cancelled", "events", n)
 		why := fmt.Sprintf("%d events vanished at once, so nothing was cancelled", n)
+		if s.deleted > 0 {
+			why = fmt.Sprintf("%d events vanished within an hour, so this booking was not cancelled", n)
+		}
 		for _, o := range s.absent {
 			if _, err := m.change(ctx, suspicion{own: o, absent: true}, m.explain(o, why)); err != nil {
 				return false, false, err

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -143,6 +144,7 @@ func New(cfg Config) (*Syncer, error) {
 		}
 		s.mirrors[id] = newMirror(id, a.Source, s.gates[id.Account()], cfg, s.Written)
 		s.mirrors[id].recovery = s.recovery
+		s.mirrors[id].after = time.Duration(rand.Float64() * float64(spread(len(cfg.Calendars))))
 	}
 	s.channels = newChannels(cfg, s.gates, func(id calendar.ID, full bool) {
 		if m := s.mirrors[id]; m != nil {
@@ -153,6 +155,19 @@ func New(cfg Config) (*Syncer, error) {
 		m.noticed = s.channels.found
 	}
 	return s, nil
+}
+
+// The first looks read whole windows. Those of more than a few calendars are spread, so that customers and other
+// calendars' calls find room beside them.
+const (
+	spreadFrom   = 100
+	spreadEach   = 3 * time.Millisecond
+	spreadWithin = time.Minute
+)
+
+// spread is the time over which the first looks at n calendars are spread.
+func spread(n int) time.Duration {
+	return min(time.Duration(max(n-spreadFrom, 0))*spreadEach, spreadWithin)
 }
 
 // Run works until ctx ends, then waits for the calls that are under way and returns.

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -68,13 +69,7 @@ func TestRestoreAfterRetry(t *testing.T) {
 		}
 		r.wait(2 * time.Hour)
 		for i := range 5 {
-			id := fmt.Sprint("b", i)
-			r.change(id, func(b *booking.Booking) error {
-				b.Retry(byCustomer(), func(p booking.Placement, attempt int) string {
-					return seat(id, p.Resource, p.Calendar).Identity(attempt)
-				})
-				return nil
-			})
+			r.retry(fmt.Sprint("b", i))
 		}
 		r.wait(20 * time.Minute)
 		ids := []string{"b0", "b1", "b2", "b3", "b4"}
@@ -159,6 +154,62 @@ func TestPeopleOverlapInASharedCalendar(t *testing.T) {
 		r.wait(20 * time.Minute)
 		if r.booking("b1").Conflict() || r.booking("b2").Conflict() {
 			t.Error("the overlap is over, and still marked")
+		}
+	})
+}
+
+// TestManyVanishSlowly: a tool that empties a calendar one event at a time is no decision about each appointment either. A
+// few are.
+func TestManyVanishSlowly(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		for i := range 12 {
+			r.book(fmt.Sprint("b", i), cal1, hours(2, 8+i, 9+i))
+		}
+		r.wait(20 * time.Minute)
+		for i := range 12 {
+			r.provider.delete("adams", fmt.Sprint("identity-b", i))
+			r.wait(4 * time.Minute)
+		}
+		r.wait(2 * time.Hour)
+		for i := range 12 {
+			id := fmt.Sprint("b", i)
+			if i < 3 {
+				r.wantStatus(id, booking.Cancelled)
+				continue
+			}
+			r.wantStatus(id, booking.Confirmed)
+			r.wantPerson(id, "vanished within an hour")
+		}
+		r.book("next", cal1, hours(3, 8, 9))
+		r.wait(20 * time.Minute)
+		r.provider.delete("adams", "identity-next") // another day's decision
+		r.wait(20 * time.Minute)
+		r.wantStatus("next", booking.Cancelled)
+	})
+}
+
+// TestMovedOutOfAConflict: the answer to our create is lost, and a person sees that somebody else has the time and moves our
+// event away. It stays where they put it.
+func TestMovedOutOfAConflict(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		first := true
+		r.provider.hook(func(op, _ string) error {
+			if op != "applied" || !first {
+				return nil
+			}
+			first = false
+			r.provider.put("adams", event("private", hours(2, 8, 9)))
+			r.provider.edit("adams", "identity-b1", moveTo(hours(2, 10, 11)))
+			return errors.New("connection reset")
+		})
+		r.book("b1", cal1, hours(2, 8, 9))
+		r.wait(2 * time.Hour)
+		r.wantAt("b1", hours(2, 10, 11))
+		r.wantLevel("b1")
+		if r.booking("b1").Conflict() {
+			t.Error("nobody is there, and it is marked as a conflict")
 		}
 	})
 }

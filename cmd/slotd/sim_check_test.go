@@ -105,13 +105,18 @@ func (s *sim) ambush(r *room) {
 	n.start = n.start.Truncate(15 * time.Minute)
 	n.end = n.start.Add(simDuration)
 	r.drawn = append(r.drawn, r.diary.put(r.cal, n))
-	switch s.trouble.IntN(3) {
+	wait := time.Duration(s.people.IntN(720)) * time.Second
+	switch s.people.IntN(4) {
 	case 0:
 		r.diary.expire(r.cal)
 	case 1:
 		s.fail(r.diary)
+	case 2:
+		s.outage(r)
+		wait *= 4
 	}
-	time.Sleep(time.Duration(s.people.IntN(720)) * time.Second)
+	time.Sleep(wait)
+	s.list(r)
 	s.customers(r, n.start.Unix(), 1)
 }
 

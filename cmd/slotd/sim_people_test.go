@@ -256,9 +256,29 @@ func (s *sim) fail(d diary) {
 	default:
 		rule = fault.Rule{Op: insert, Times: rule.Times, LagFor: time.Duration(rng.IntN(60)) * time.Second, LagRequests: rng.IntN(4)}
 	}
-	// Two lost replies of the token endpoint in a row end a rotated token: that would need a person, not time.
-	rule.Match = func(r *http.Request) bool { return !strings.Contains(r.URL.Path, "oauth2") && r.URL.Path != "/token" }
+	rule.Match = notTokens
 	d.Inject(rule)
+}
+
+// outage makes a provider fail for a while for one calendar, or one in four times for all.
+func (s *sim) outage(r *room) {
+	s.count("outages")
+	rng := s.trouble
+	rule := []fault.Rule{
+		{Status: http.StatusInternalServerError}, {Reset: true}, {Delay: time.Hour}, {Truncate: true},
+		{Status: http.StatusTooManyRequests, RetryAfter: "60"}, {Status: http.StatusUnauthorized},
+	}[rng.IntN(6)]
+	rule.Times = fault.Forever
+	if rng.IntN(4) > 0 {
+		rule.PathContains = r.cal
+	}
+	rule.Match = notTokens
+	time.AfterFunc(time.Duration(5+rng.IntN(90))*time.Minute, r.diary.Inject(rule))
+}
+
+// notTokens spares the token endpoints: two lost replies in a row end a rotated token, and that would need a person, not time.
+func notTokens(r *http.Request) bool {
+	return !strings.Contains(r.URL.Path, "oauth2") && r.URL.Path != "/token"
 }
 
 // between moves an event to and fro while a list is read.
@@ -273,7 +293,10 @@ func (s *sim) between(d diary, r *room, list string) {
 	r.drawn = append(r.drawn, id)
 	to := at()
 	var one sync.Mutex // two lists may be read at once
-	d.Inject(fault.Rule{Op: list, PathContains: r.cal, Skip: 1, Times: 2, Hook: func(*http.Request) {
+	next := func(r *http.Request) bool {
+		return strings.Contains(r.URL.RawQuery, "pageToken") || strings.Contains(r.URL.RawQuery, "skip")
+	}
+	d.Inject(fault.Rule{Op: list, PathContains: r.cal, Match: next, Times: 2, Hook: func(*http.Request) {
 		one.Lock()
 		defer one.Unlock()
 		r.diary.edit(r.cal, id, func(n *note) {

@@ -301,6 +301,7 @@ func (s *sim) live(d time.Duration) {
 func (s *sim) step(n int) {
 	s.Helper()
 	r := s.rooms[s.people.IntN(len(s.rooms))]
+	s.list(s.rooms[s.guests.IntN(len(s.rooms))])
 	switch {
 	case n < 480:
 		s.edit(r)
@@ -319,8 +320,8 @@ func (s *sim) step(n int) {
 	case n < 961:
 		s.stop()
 		s.start()
-	default:
-		s.list(s.rooms[s.guests.IntN(len(s.rooms))])
+	case n < 970:
+		s.outage(r)
 	}
 }
 

@@ -204,8 +204,16 @@ func (b *Booking) Deleted(placement int, a Act) bool {
 	if b.Cancel(a) != nil {
 		return false
 	}
+	b.History[len(b.History)-1].Resource = b.Placements[placement].Resource
 	b.Settled(placement, calendar.Written{}, b.Version, a.At)
 	return true
+}
+
+// DeletedSince reports whether the booking was cancelled after an instant because a person deleted the event of a placement.
+func (b *Booking) DeletedSince(placement int, at time.Time) bool {
+	return b.Status == Cancelled && slices.ContainsFunc(b.History, func(c Change) bool {
+		return c.What == WasCancelled && c.By == ByCalendar && c.Resource == b.Placements[placement].Resource && c.At.After(at)
+	})
 }
 
 // Crowded reports whether somebody else's claims leave the booking no place on a resource of a capacity: a person moved it

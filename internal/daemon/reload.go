@@ -11,6 +11,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"slotd/internal/config"
+	"slotd/internal/desk"
 	"slotd/store"
 )
 
@@ -76,14 +77,27 @@ func (h *host) replace(ctx context.Context, old, next *parts) {
 	}
 	left("the old syncer", stepWithin, old.stop)
 	next.holdAccounts()
+	next.placeAgain(ctx)
 	h.swap(next)
 	left("requests that began before", stepWithin, old.run.requests.Wait)
+	next.placeAgain(ctx) // for what these have booked
 	takeOver := sync.OnceFunc(func() { next.takeOver(old) })
 	left("a refresh of an old account's access token", old.closeWithin(), func() { old.close(); takeOver() })
 	if ctx.Err() == nil { // else we stop, and the old account may still save what it gets
 		takeOver()
 	}
 	next.start(ctx)
+}
+
+// placeAgain tells the desk of what was booked since these parts were made: a resource that left the config, or that books
+// into another calendar now, guards the time of its bookings by its claims until their events are mirrored.
+func (p *parts) placeAgain(ctx context.Context) {
+	placed, err := desk.Placed(ctx, p.store, time.Now())
+	if err != nil {
+		p.log.Error("reload: finding the bookings to come failed", "error", err)
+		return
+	}
+	p.desk.Place(placed)
 }
 
 // within runs f and reports whether it returned before d or ctx ended; f goes on if not.

@@ -193,7 +193,7 @@ func (p *scaled) firstAnswer() {
 	p.report("first-answer-ms", float64(time.Since(p.run).Milliseconds()))
 	p.report("process-to-answer-ms", float64(time.Since(p.begun).Milliseconds()))
 	begun := time.Now()
-	r, err := whatsapp.Walk(p.Context(), phone, whatsapp.Plan{Department: "d50", Resource: "r5000", Strict: true})
+	r, err := whatsapp.Walk(p.Context(), phone, whatsapp.Plan{Department: "d7", Resource: "r700", Strict: true})
 	if err != nil || r.Outcome != whatsapp.Success {
 		p.Errorf("booking: %s %s %v", r.Outcome, r.Message, err)
 	}
@@ -260,7 +260,7 @@ func serveScale(path string) error {
 			Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 			Providers: map[string]daemon.Provider{config.Google: {
 				New: func(cc daemon.ClientConfig) (daemon.Client, error) {
-					if cc.APIURL == scaleMemory {
+					if strings.HasPrefix(cc.APIURL, scaleMemory) {
 						return inMemory, nil
 					}
 					return gadapter.New(gadapter.Config{HTTP: cc.HTTP, APIURL: cc.APIURL, Zone: cc.Zone, AllDayBusy: cc.AllDayBusy})

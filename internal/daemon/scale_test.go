@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ import (
 const (
 	scaleEvents = 300 // of each calendar, over the whole window
 	scaleGroup  = 100 // calendars of an account, resources of a department
-	scaleEvery  = 160 * time.Minute
+	scaleEvery  = 150 * time.Minute
 	scaleLength = 30 * time.Minute
 	scaleAhead  = 30 * 24 * time.Hour
 	scaleMemory = "https://memory.example/" // stands for the provider in memory
@@ -227,9 +228,9 @@ duration = "30m"
 grid = "15m"
 `)
 	for i := range sc.calendars / scaleGroup {
-		api, token := scaleMemory, scaleMemory
+		api, token, perMinute := scaleMemory, scaleMemory, sc.perMinute
 		if i < sc.emulated {
-			api, token = sc.url+"/calendar/v3/", sc.url+"/token"
+			api, token, perMinute = sc.url+"/calendar/v3/", sc.url+"/token", 100_000
 		}
 		fmt.Fprintf(&text, `
 [[department]]
@@ -245,7 +246,7 @@ refresh_token_file = "refresh_token"
 api_url = %[3]q
 token_url = %[4]q
 per_minute = %[5]d
-`, i, cmp.Or(sc.credential.ClientID, "client"), api, token, sc.perMinute)
+`, i, cmp.Or(sc.credential.ClientID, "client"), api, token, perMinute)
 	}
 	for i := range sc.calendars {
 		fmt.Fprintf(&text, `
@@ -287,7 +288,10 @@ func (m *memory) Changed(
 }
 
 func (m *memory) Read(_ context.Context, cal string, window calendar.Interval) (calendar.Snapshot, error) {
-	return calendar.Snapshot{Window: window, Events: scaleList(window, m.version(cal)), Pages: 1}, nil
+	events := slices.DeleteFunc(scaleList(scaleWindow(), m.version(cal)), func(e calendar.Event) bool {
+		return !e.Interval.Overlaps(window)
+	})
+	return calendar.Snapshot{Window: window, Events: events, Pages: 1}, nil
 }
 
 func (m *memory) Find(context.Context, string, calendar.Wanted) (calendar.Written, error) {

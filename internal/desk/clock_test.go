@@ -1,6 +1,12 @@
 package desk_test
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"slotd/internal/calendar"
+	"slotd/internal/desk"
+)
 
 // TestHeldWhileTheClockWasAhead: once the clock is right again the slot can be booked by everybody.
 func TestHeldWhileTheClockWasAhead(t *testing.T) {
@@ -23,4 +29,30 @@ func TestHeldWhileTheClockWasAhead(t *testing.T) {
 		t.Error("the slot is held for days")
 	}
 	c.mustConfirm(c.wish(adams, held))
+}
+
+// TestBookedBeforeTheReloadIsOver: what the old desk books on a resource that the new config does not have guards its time,
+// too.
+func TestBookedBeforeTheReloadIsOver(t *testing.T) {
+	c := open(t, func(cfg *desk.Config) { cfg.Resources[1].Blocks = append(cfg.Resources[1].Blocks, "g/adams") })
+	next := c.cfg
+	next.Resources = next.Resources[1:]
+	placed := func() map[calendar.ID][]string {
+		all, err := desk.Placed(t.Context(), c.store, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	next.Placed = placed()
+	reloaded, err := desk.New(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.mustConfirm(c.wish(adams, at(1, 10, 0)))
+	reloaded.Place(placed())
+	var lost *desk.LostError
+	if _, err := reloaded.Confirm(t.Context(), c.wish(baker, at(1, 10, 15))); !errors.As(err, &lost) {
+		t.Errorf("sold twice: %v", err)
+	}
 }

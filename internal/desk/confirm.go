@@ -186,11 +186,20 @@ func (d *Desk) book(
 	} else if taken != "" {
 		return Confirmed{}, errReferenceTaken
 	}
-	team, err := d.team(tx, res, svc, d.confirming(key, visit, svc, c.Start))
+	asked := d.confirming(key, visit, svc, c.Start)
+	team, err := d.team(tx, res, svc, asked)
 	if err != nil {
 		return Confirmed{}, err
 	}
 	why, resources := team.Check(c.Start)
+	if why == booking.Unknown {
+		// What can be seen to be there says more than that there may be something.
+		if seen, err := d.seen(tx, res, svc, asked, c.Start); err != nil {
+			return Confirmed{}, err
+		} else if seen != booking.Free {
+			why = seen
+		}
+	}
 	if why != booking.Free {
 		return Confirmed{}, &LostError{Reason: why}
 	}

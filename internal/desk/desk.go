@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"slotd/internal/booking"
@@ -67,7 +68,7 @@ type Desk struct {
 	cfg       Config
 	resources map[string]*booking.Resource
 	services  map[string]*booking.Service
-	related   map[string][]string // resource → the other resources that share a calendar with it
+	related   atomic.Pointer[map[string][]string] // resource → the other resources that share a calendar with it
 	// members are the resources of each department that can be chosen, in the order of the config; those of "" are all.
 	members map[string][]*booking.Resource
 }
@@ -101,8 +102,15 @@ func New(cfg Config) (*Desk, error) {
 			d.members[dep] = append(d.members[dep], r)
 		}
 	}
-	d.related = relate(cfg.Resources, cfg.Placed)
+	d.Place(cfg.Placed)
 	return d, nil
+}
+
+// Place replaces what Config.Placed says: until this desk serves, another one may make bookings on resources that are not
+// in its config any more.
+func (d *Desk) Place(placed map[calendar.ID][]string) {
+	related := relate(d.cfg.Resources, placed)
+	d.related.Store(&related)
 }
 
 // relate returns for each resource the others that share a calendar with it: an event of one blocks the other. Those in

@@ -99,15 +99,9 @@ func (d *Desk) likely(
 		if done, err := d.admit(visit, c.Request); err != nil || done != nil {
 			return nil // the transaction says it
 		}
-		q := d.confirming(key, visit, svc, c.Start)
-		q.known = d.Fresh
-		team, err := d.team(r, res, svc, q)
-		if err != nil {
-			return err
-		}
-		why, _ := team.Check(c.Start)
+		why, err := d.seen(r, res, svc, d.confirming(key, visit, svc, c.Start), c.Start)
 		yes = why == booking.Free
-		return nil
+		return err
 	})
 	return yes, err
 }
@@ -168,6 +162,19 @@ func (d *Desk) confirming(key string, v *store.Visit, svc *booking.Service, star
 		q.bounds.Earliest = min(q.bounds.Earliest, d.cfg.Now().Unix()+1)
 	}
 	return q
+}
+
+// seen says whether a start can be booked as far as the mirrors say that are fresh, whether or not that is sure enough.
+func (d *Desk) seen(
+	r reader, res *booking.Resource, svc *booking.Service, q question, start int64,
+) (booking.Reason, error) {
+	q.known = d.Fresh
+	team, err := d.team(r, res, svc, q)
+	if err != nil {
+		return booking.Unknown, err
+	}
+	why, _ := team.Check(start)
+	return why, nil
 }
 
 // holds reports whether a visit holds the slot now.

@@ -34,7 +34,7 @@ func (d *Desk) facts(r reader, res *booking.Resource, q question) (booking.Facts
 	if f.Claims, err = r.Claims(res.ID); err != nil {
 		return f, fmt.Errorf("read the claims on %s: %w", res.ID, err)
 	}
-	for _, other := range d.related[res.ID] {
+	for _, other := range (*d.related.Load())[res.ID] {
 		claims, err := r.Claims(other)
 		if err != nil {
 			return f, fmt.Errorf("read the claims on %s: %w", other, err)
