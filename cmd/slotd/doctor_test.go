@@ -29,23 +29,18 @@ func (w *world) get(route string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// behind serves Google's emulator as if this host's clock were so far ahead of it.
+// behind serves both emulators as if this host's clock were so far ahead of theirs.
 func (w *world) behind(d time.Duration) {
 	w.Helper()
-	shifted := w.listen(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Date", time.Now().Add(-d).UTC().Format(http.TimeFormat))
-		w.google.Handler().ServeHTTP(rw, r)
-	}))
-	text, err := os.ReadFile(filepath.Join(w.dir, "slotd.toml"))
-	must(w.T, err)
-	for _, line := range strings.Split(string(text), "\n") {
-		if url, ok := strings.CutPrefix(line, `token_url = "`); ok && !strings.Contains(url, "v2.0") {
-			old := strings.TrimSuffix(url, `/token"`)
-			w.write("slotd.toml", strings.ReplaceAll(string(text), old, shifted))
-			return
-		}
+	for i, h := range []http.Handler{w.google.Handler(), w.graph.Handler()} {
+		shifted := w.listen(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Date", time.Now().Add(-d).UTC().Format(http.TimeFormat))
+			h.ServeHTTP(rw, r)
+		}))
+		api, err := url.Parse(w.cfg.Accounts[i].APIURL)
+		must(w.T, err)
+		w.configure("http://"+api.Host, shifted)
 	}
-	w.Fatal("the config has no token_url of Google")
 }
 
 func TestDoctorFindsNothingInAHealthyWorld(t *testing.T) {
@@ -147,6 +142,25 @@ func TestAWrongClockIsAProblemInTheStatus(t *testing.T) {
 		if off := c.Ahead(); off != 0 && (off < 9*time.Minute || off > 10*time.Minute) {
 			t.Errorf("%+v", c)
 		}
+	}
+}
+
+// TestAClockThatIsFarOffSellsNothing: what is "now" decides what is past, too soon and held.
+func TestAClockThatIsFarOffSellsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	if len(w.free("adams")) == 0 {
+		t.Fatal("nothing is offered")
+	}
+	w.daemon.kill()
+	w.behind(2 * time.Hour)
+	w.daemon = serve(t, w.dir)
+	eventually(t, "the wrong clock to be noticed", func() bool {
+		o := w.run("status")
+		return o.code == exitFailed && strings.Contains(o.stdout, "the clock of this host is wrong")
+	})
+	if free := w.free("adams"); len(free) != 0 {
+		t.Errorf("offered all the same: %v", free)
 	}
 }
 

@@ -151,7 +151,7 @@ func (w *world) restored(lost []*appointment) {
 	w.eventsOnce()
 	confirmed := 0
 	for _, b := range w.bookings() {
-		if b.Status == "confirmed" && b.Need != booking.EventMissing {
+		if b.Status == "confirmed" && b.Placements[0].Status != string(booking.Missing) {
 			confirmed++
 		}
 		if b.Conflict {

@@ -17,7 +17,7 @@ var clocks = time.Date(2000, 3, 26, 0, 0, 0, 0, time.UTC)
 
 // draw makes up a time near the horizon; one in ten is around the night in which clocks change.
 func (s *sim) draw() note {
-	day := time.Now().In(s.zone).AddDate(0, 0, s.people.IntN(simHorizon+3)-1)
+	day := s.at.In(s.zone).AddDate(0, 0, s.people.IntN(simHorizon+3)-1)
 	hour, minutes := 7+s.people.IntN(13), 10*(1+s.people.IntN(24))
 	if s.people.IntN(10) == 0 {
 		day, hour = clocks.AddDate(0, 0, s.people.IntN(3)-1), s.people.IntN(5)
@@ -63,6 +63,7 @@ func (s *sim) edit(r *room) {
 		return
 	}
 	s.count("drawn")
+	_, _ = fmt.Fprintln(s.print, r.cal, n.start.Unix(), n.end.Unix(), kind, n.recurrence, n.from, n.to)
 	r.drawn = append(r.drawn, r.diary.put(r.cal, n))
 }
 
@@ -71,8 +72,9 @@ func (s *sim) rework(r *room, like note) {
 	id := r.drawn[s.people.IntN(len(r.drawn))]
 	kind, pick, days := s.people.IntN(12), s.people.IntN(1000), 1+s.people.IntN(2)
 	s.count("reworked")
+	_, _ = fmt.Fprintln(s.print, r.cal, id, like.start.Unix(), like.end.Unix(), kind, pick, days)
 	one := id // an occurrence, where it is a series
-	found := slices.DeleteFunc(r.diary.on(r.cal, time.Now(), time.Now().AddDate(0, 0, 20)), func(o note) bool { return o.master != id })
+	found := slices.DeleteFunc(r.diary.on(r.cal, s.at, s.at.AddDate(0, 0, 20)), func(o note) bool { return o.master != id })
 	if len(found) > 0 {
 		one = found[pick%len(found)].id
 	}
@@ -212,8 +214,10 @@ func (s *sim) fail(d diary) {
 	r := theirs[rng.IntN(len(theirs))]
 	rule := fault.Rule{Times: 1 + rng.IntN(5), Skip: rng.IntN(3), After: rng.IntN(2) == 0}
 	rule.Op = []string{list, list, insert, insert, "", others[rng.IntN(len(others))]}[rng.IntN(6)]
+	kind := rng.IntN(18)
+	_, _ = fmt.Fprintln(s.print, d.name(), r.cal, rule.Op, rule.Times, rule.Skip, kind)
 	refuses := fault.Rule{Op: rule.Op, Times: rule.Times, Skip: rule.Skip}
-	switch kind := rng.IntN(18); kind {
+	switch kind {
 	case 0, 1:
 		rule = refuses
 		rule.Status, rule.RetryAfter = http.StatusTooManyRequests, fmt.Sprint(1+rng.IntN(120))
@@ -285,7 +289,7 @@ func notTokens(r *http.Request) bool {
 func (s *sim) between(d diary, r *room, list string) {
 	rng := s.trouble
 	at := func() time.Time {
-		return time.Now().Add(time.Duration(24+rng.IntN(200)) * time.Hour).Truncate(time.Hour)
+		return s.at.Add(time.Duration(24+rng.IntN(200)) * time.Hour).Truncate(time.Hour)
 	}
 	n := note{start: at()}
 	n.end = n.start.Add(time.Hour)

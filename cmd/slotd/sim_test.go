@@ -8,6 +8,8 @@ import (
 	"encoding/pem"
 	"flag"
 	"fmt"
+	"hash"
+	"hash/fnv"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -92,6 +94,7 @@ type sim struct {
 	zone    *time.Location
 	diaries []diary // by provider
 	rooms   []*room
+	at      time.Time      // when the present step is due; customers may make it late, which changes no edit
 	people  *mathrand.Rand // who edits, and what
 	trouble *mathrand.Rand // faults
 	guests  *mathrand.Rand // customers, staff, and those who touch our events
@@ -105,6 +108,7 @@ type sim struct {
 	errors  *simLog
 
 	mu     sync.Mutex
+	print  hash.Hash64 // of all edits and faults
 	counts map[string]int
 	foul   map[string]bool // bookings that may lack their event, or have a person's instead
 	copies map[string]bool // events that a person copied from ours
@@ -125,7 +129,7 @@ func newSim(t *testing.T, seed uint64, calendars int, key []byte) *sim {
 	stream := func(n uint64) *mathrand.Rand { return mathrand.New(mathrand.NewPCG(seed, n)) }
 	s := &sim{
 		T: t, key: &world{T: t, dir: t.TempDir()}, people: stream(1), trouble: stream(2), guests: stream(3), network: pipes{},
-		counts: map[string]int{}, foul: map[string]bool{}, copies: map[string]bool{}, moved: map[string]bool{}, stop: func() {},
+		print: fnv.New64a(), counts: map[string]int{}, foul: map[string]bool{}, copies: map[string]bool{}, moved: map[string]bool{}, stop: func() {},
 	}
 	s.zone, _ = time.LoadLocation(clinicZone)
 	g := &simGoogle{google.New(google.Options{PageSize: 9})}
@@ -292,8 +296,8 @@ func (s *sim) live(d time.Duration) {
 	s.Helper()
 	end := time.Now().Add(d)
 	mean := 24 * time.Hour / time.Duration(simBusyDay*float64(len(s.rooms)))
-	for time.Now().Before(end) {
-		time.Sleep(time.Duration(s.people.ExpFloat64() * float64(mean)))
+	for s.at = time.Now(); s.at.Before(end); s.at = s.at.Add(time.Duration(s.people.ExpFloat64() * float64(mean))) {
+		time.Sleep(time.Until(s.at))
 		s.step(s.people.IntN(1000))
 	}
 }
@@ -343,8 +347,8 @@ func (s *sim) report() {
 	for _, text := range s.errors.said {
 		s.Errorf("the daemon said: %s", text)
 	}
-	s.Logf("%d calendars, %d days: %v; requests: %d and %d", len(s.rooms), *simDays, s.counts,
-		s.diaries[0].Requests(""), s.diaries[1].Requests(""))
+	s.Logf("%d calendars, %d days: %v; requests: %d and %d; the edits and faults of this seed: %x", len(s.rooms), *simDays,
+		s.counts, s.diaries[0].Requests(""), s.diaries[1].Requests(""), s.print.Sum64())
 }
 
 // verifyStore checks all records; the daemon has stopped.

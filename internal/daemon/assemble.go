@@ -166,6 +166,7 @@ func (p *parts) makeDesk() error {
 		Store:  p.store, Zone: p.cfg.Business.Zone, Departments: p.cfg.Departments, Services: p.cfg.Services,
 		Resources: p.cfg.Resources, Notice: p.cfg.Business.Notice, Horizon: p.cfg.Business.Horizon,
 		ServeWithin: p.cfg.Freshness.ServeWithin, VerifyWithin: p.cfg.Freshness.VerifyWithin,
+		ClockWrong:       p.host.health.clocks.wrong,
 		AcceptUnverified: p.cfg.Freshness.AcceptUnverified, Live: p.syncer, TokenTTL: p.cfg.Flow.TokenTTL, Hold: p.cfg.Flow.Hold,
 		HoldsPerCustomer:    p.cfg.Flow.Holds,
 		AcceptForeignTokens: p.cfg.WhatsApp.AcceptForeignTokens,

@@ -50,6 +50,26 @@ func (c *clocks) list() []admin.Clock {
 	return out
 }
 
+// clockWrong is the difference from which a clock is too wrong to sell time by.
+const clockWrong = 10 * time.Minute
+
+// wrong reports whether our clock is far off by what every server says that was heard of lately.
+func (c *clocks) wrong() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heard := false
+	for _, s := range c.seen {
+		if time.Since(s.At) > clockKept {
+			continue
+		}
+		if s.Ahead().Abs() < clockWrong {
+			return false
+		}
+		heard = true
+	}
+	return heard
+}
+
 func (c *clocks) note(host string, ahead time.Duration, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -124,6 +124,9 @@ func (p *parts) ground(s *admin.Status, add adder) {
 	if text := p.host.health.retention.trouble(); text != "" {
 		add("retention", "%s", text)
 	}
+	if p.host.health.clocks.wrong() {
+		add("clock", "nothing can be booked: the clock of this host is wrong by more than %s", clockWrong)
+	}
 	if text := backupTrouble(s.Backup, s.Now, p.started); text != "" {
 		add("backup", "%s", text)
 	}

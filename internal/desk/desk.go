@@ -1,9 +1,11 @@
 // Package desk is what a customer or an operator does with the business: see what can be booked, and book it.
 //
-// It answers from the store alone and never waits for a provider. One function decides whether a start time can be booked
-// (booking.State.Check over the facts of one snapshot); lists, days, alternatives and confirms all go through it, so what
-// was listed and what is accepted cannot drift apart. A confirm repeats that decision inside the transaction that makes
-// the claim.
+// It answers from the store alone. One thing may wait for a provider, and for less than a second: a confirm of a time whose
+// mirror is older than Config.VerifyWithin has that time looked at first, see [Live].
+//
+// One function decides whether a start time can be booked (booking.State.Check over the facts of one snapshot); lists, days,
+// alternatives and confirms all go through it, so what was listed and what is accepted cannot drift apart. A confirm repeats
+// that decision inside the transaction that makes the claim.
 //
 // A mirror that was never read, or that the provider has not confirmed within Config.ServeWithin, makes no slot appear.
 package desk
@@ -43,6 +45,9 @@ type Config struct {
 	VerifyWithin time.Duration
 	// AcceptUnverified lets a confirm go on where the provider could not be asked.
 	AcceptUnverified bool
+	// ClockWrong reports that the host's clock is too far off for its "now" to mean anything; nothing is offered or booked
+	// then. Nil: it is never asked.
+	ClockWrong func() bool
 	// Live asks the providers; it may be nil when VerifyWithin is 0.
 	Live Live
 	// Hold is how long a chosen slot is held for its flow token; 0: not at all.

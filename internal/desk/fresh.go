@@ -23,8 +23,11 @@ type Live interface {
 }
 
 // Fresh reports whether the provider confirmed the mirror recently enough to answer from it. Nothing is known while a store
-// that was restored from a copy has not been compared with the calendars.
+// that was restored from a copy has not been compared with the calendars, nor by a clock that is wrong.
 func (d *Desk) Fresh(cal calendar.ID) bool {
+	if d.cfg.ClockWrong != nil && d.cfg.ClockWrong() {
+		return false
+	}
 	return d.cfg.Store.Restoring() == nil && d.within(d.cfg.Store.Checked(cal), d.cfg.ServeWithin)
 }
 
