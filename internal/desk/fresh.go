@@ -99,14 +99,20 @@ func (d *Desk) likely(
 		if err != nil {
 			return err
 		}
-		if done, err := d.admit(visit, c.Request); err != nil || done != nil {
-			return nil // the transaction says it
+		if !d.admits(visit, c.Request) {
+			return nil
 		}
 		why, err := d.seen(r, res, svc, d.confirming(key, visit, svc, c.Start), c.Start)
 		yes = why == booking.Free
 		return err
 	})
 	return yes, err
+}
+
+// admits reports whether a visit may still book; what it gets otherwise, the transaction says.
+func (d *Desk) admits(v *store.Visit, request string) bool {
+	done, err := d.admit(v, request)
+	return err == nil && done == nil
 }
 
 // refresh has the calendars looked at in the background that a coming confirm would have to ask about.
