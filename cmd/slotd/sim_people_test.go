@@ -69,10 +69,11 @@ func (s *sim) edit(r *room) {
 
 // rework changes something that a person had drawn.
 func (s *sim) rework(r *room, like note) {
-	id := r.drawn[s.people.IntN(len(r.drawn))]
+	which := s.people.IntN(len(r.drawn))
+	id := r.drawn[which]
 	kind, pick, days := s.people.IntN(12), s.people.IntN(1000), 1+s.people.IntN(2)
 	s.count("reworked")
-	_, _ = fmt.Fprintln(s.print, r.cal, id, like.start.Unix(), like.end.Unix(), kind, pick, days)
+	_, _ = fmt.Fprintln(s.print, r.cal, which, like.start.Unix(), like.end.Unix(), kind, pick, days)
 	one := id // an occurrence, where it is a series
 	found := slices.DeleteFunc(r.diary.on(r.cal, s.at, s.at.AddDate(0, 0, 20)), func(o note) bool { return o.master != id })
 	if len(found) > 0 {

@@ -40,7 +40,6 @@ var (
 )
 
 const (
-	simPoll     = 5 * time.Minute
 	simVerify   = 3 * time.Minute
 	simServe    = 30 * time.Minute
 	simDuration = 30 * time.Minute
