@@ -35,8 +35,8 @@ const (
 	scaleMemory = "https://memory.example/" // stands for the provider in memory
 )
 
-// BenchmarkScale shows what one change of one calendar costs, from the nudge that a message of the provider causes to the
-// commit, and what one list of the free times of a resource costs, with ever more calendars in the store.
+// BenchmarkScale shows with ever more calendars in the store what one change of one calendar costs, from the nudge that
+// a message of the provider causes to the commit, and what one list of the free times of a resource costs.
 func BenchmarkScale(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
