@@ -169,6 +169,23 @@ func (m *mirror) note(err error) time.Duration {
 	return wait
 }
 
+// noteOdd counts the busy events whose times make no sense, and logs when their number changes: only a person can mend them.
+func (m *mirror) noteOdd(events []calendar.Event) {
+	n := 0
+	for _, e := range events {
+		if e.Odd && e.Busy {
+			n++
+		}
+	}
+	m.mu.Lock()
+	changed := m.last.Odd != n
+	m.last.Odd = n
+	m.mu.Unlock()
+	if changed {
+		m.log.Warn("mirror: events whose times make no sense; they block what they may", "events", n)
+	}
+}
+
 // window returns what the mirror should cover now: whole UTC days, so that it moves once a day.
 func (m *mirror) window() calendar.Interval {
 	now := m.cfg.Now().UTC()
@@ -337,6 +354,7 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 		return fmt.Errorf("store the snapshot: %w", err)
 	}
 	busy, present := sort(snap, own, m.cfg.Store.ID())
+	m.noteOdd(snap.Events)
 	state := store.Mirror{Cursor: cursor, Window: snap.Window, ReadAt: begun, Events: len(snap.Events)}
 	if err = m.swap(ctx, busy, state); err != nil {
 		return fmt.Errorf("store the snapshot: %w", err)

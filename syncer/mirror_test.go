@@ -340,6 +340,25 @@ func TestReadAll(t *testing.T) {
 	})
 }
 
+// TestOddEvents: events whose times make no sense are counted while they are there; a free one harms nobody.
+func TestOddEvents(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		span := hours(1, 0, 24)
+		r.provider.put("adams", calendar.Event{ID: "odd", Interval: span, Busy: true, Odd: true})
+		r.provider.put("adams", calendar.Event{ID: "free", Interval: span, Odd: true})
+		r.wait(2 * time.Minute)
+		if n := r.Status()[0].Odd; n != 1 || !calendar.AnyOverlap(r.busy(cal1).Foreign, span) {
+			t.Errorf("%d odd events, busy %v", n, r.busy(cal1).Foreign)
+		}
+		r.provider.delete("adams", "odd")
+		r.wait(2 * time.Minute)
+		if n := r.Status()[0].Odd; n != 0 {
+			t.Errorf("%d odd events are left", n)
+		}
+	})
+}
+
 // TestOurs: ours is the event with the provider id that we wrote, and before that is known, the one with our identity.
 func TestOurs(t *testing.T) {
 	window := hours(0, 0, 24)

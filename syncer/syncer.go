@@ -214,6 +214,8 @@ type Status struct {
 	Error error
 	// Next is when the next look is due.
 	Next time.Time
+	// Odd counts the busy events of the last snapshot whose times make no sense; see [calendar.Event].
+	Odd int
 }
 
 // WriteStatus is what is known of writing to one calendar.

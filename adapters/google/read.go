@@ -94,8 +94,9 @@ func (r *reader) event(ev *gcal.Event) (e calendar.Event, keep bool, err error) 
 		busy = false
 	case span.End < span.Start:
 		span.End = span.Start + 60
+		ok = false
 	}
-	e = calendar.Event{ID: ev.Id, ETag: ev.Etag, Interval: span, Busy: busy, Recurring: ev.RecurringEventId != ""}
+	e = calendar.Event{ID: ev.Id, ETag: ev.Etag, Interval: span, Busy: busy, Recurring: ev.RecurringEventId != "", Odd: !ok}
 	if !e.Recurring { // an occurrence inherits what we wrote into an event of which a person made a series
 		e.Identity, e.Marker, e.Version = ev.Id, private(ev, markerKey), version(ev)
 	}

@@ -132,6 +132,38 @@ func TestReadRefusesWhatIsNoAnswer(t *testing.T) {
 	}
 }
 
+// TestImpossibleTimes: an event whose times make no sense blocks what it may, says so, and breaks nothing else.
+func TestImpossibleTimes(t *testing.T) {
+	noon := window.StartTime().Add(12 * time.Hour)
+	minute := calendar.Between(noon, noon.Add(time.Minute))
+	hour := func(h int) *gcal.EventDateTime {
+		return &gcal.EventDateTime{DateTime: noon.Add(time.Duration(h) * time.Hour).Format(time.RFC3339)}
+	}
+	for name, c := range map[string]struct {
+		start, end *gcal.EventDateTime
+		want       calendar.Interval
+		odd        bool
+	}{
+		"an hour":              {hour(0), hour(1), calendar.Between(noon, noon.Add(time.Hour)), false},
+		"end before the start": {hour(0), hour(-1), minute, true},
+		"no start":             {nil, hour(1), window, true},
+		"no times":             {&gcal.EventDateTime{}, &gcal.EventDateTime{}, window, true},
+		"an unknown zone": {
+			&gcal.EventDateTime{DateTime: "2027-04-08T12:00:00", TimeZone: "Mars/Olympus"}, hour(1), window, true,
+		},
+		"until the year 9999": {
+			hour(0), &gcal.EventDateTime{DateTime: "9999-12-31T23:59:59Z"},
+			calendar.Between(noon, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)), false,
+		},
+	} {
+		r := reader{window: window, zone: "UTC"}
+		e, keep, err := r.event(&gcal.Event{Id: "e", Start: c.start, End: c.end})
+		if err != nil || !keep || !e.Busy || e.Interval != c.want || e.Odd != c.odd {
+			t.Errorf("%s: %+v, %t, %v", name, e, keep, err)
+		}
+	}
+}
+
 // FuzzRead: whatever the server says, a read ends in a snapshot or an error, and no busy event is empty.
 func FuzzRead(f *testing.F) {
 	f.Add(`{"kind":"calendar#events","timeZone":"UTC",

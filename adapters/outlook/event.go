@@ -115,8 +115,9 @@ func (r row) event(window calendar.Interval, loc *time.Location, allDayBusy bool
 		busy = false
 	case span.End < span.Start:
 		span.End = span.Start + 60
+		ok = false
 	}
-	e = calendar.Event{ID: r.id, ETag: r.etag, Interval: span, Busy: busy, Recurring: r.recurring()}
+	e = calendar.Event{ID: r.id, ETag: r.etag, Interval: span, Busy: busy, Recurring: r.recurring(), Odd: !ok}
 	if !e.Recurring { // an occurrence inherits what we wrote into an event of which a person made a series
 		e.Identity, e.Marker, e.Version = r.identity, r.marker, r.version
 	}

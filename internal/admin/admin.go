@@ -57,7 +57,9 @@ type Calendar struct {
 	Until    *time.Time `json:"until,omitempty"`
 	Events   int        `json:"events"`
 	Failures int        `json:"failures"`
-	Error    string     `json:"error,omitempty"`
+	// Odd counts the events whose times make no sense; they block what they may, perhaps everything.
+	Odd   int    `json:"odd_events,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // Account is the state of one account's token.

@@ -121,6 +121,9 @@ type Event struct {
 	Version uint64
 	// Recurring reports an occurrence of a series.
 	Recurring bool
+	// Odd reports that the provider's times make no sense: they cannot be read, or the end lies before the start. Interval
+	// is then what the event may block, the whole window where nothing is known.
+	Odd bool
 }
 
 // Cursor is a provider's opaque answer to "what have I seen": a sync token, a delta link. The empty cursor means that

@@ -94,8 +94,12 @@ func (p *parts) survey(ctx context.Context) (s admin.Status, problems []problem,
 				return err
 			}
 			s.Calendars = append(s.Calendars, c)
+			if c.Odd > 0 {
+				add("odd "+string(c.ID), "calendar %s has %d events whose times make no sense; they block what they may, until "+
+					"somebody corrects them", c.ID, c.Odd)
+			}
 			if !c.Fresh && (s.Restoring == nil || c.Checked == nil || c.Error != "") {
-				add("calendar "+string(c.ID), "%s", staleText(c))
+				add("calendar "+string(c.ID), "%s", staleText(c, s.Restoring))
 			}
 		}
 		return errors.Join(p.outbox(r, &s, add), p.webhookStatus(r, &s, add))
@@ -160,7 +164,7 @@ func backupTrouble(b *admin.Backup, now, started time.Time) string {
 
 func (p *parts) calendarStatus(r *store.Reader, m syncer.Status, now time.Time) (admin.Calendar, error) {
 	c := admin.Calendar{
-		ID: m.Calendar, Label: admin.CalendarLabel(p.store.ID(), m.Calendar), Failures: m.Failures,
+		ID: m.Calendar, Label: admin.CalendarLabel(p.store.ID(), m.Calendar), Failures: m.Failures, Odd: m.Odd,
 	}
 	if m.Error != nil {
 		c.Error = m.Error.Error()
@@ -181,11 +185,16 @@ func (p *parts) calendarStatus(r *store.Reader, m syncer.Status, now time.Time) 
 	return c, nil
 }
 
-func staleText(c admin.Calendar) string {
+// staleText says why a calendar is not fresh. While a restored database is compared with the calendars, none is.
+func staleText(c admin.Calendar, restoring *admin.Restoring) string {
 	why := "was never read; its resources offer nothing"
-	if c.Checked != nil {
-		why = fmt.Sprintf("was last confirmed %s ago; its resources are hidden",
-			time.Duration(c.AgeS*float64(time.Second)).Round(time.Second))
+	age := time.Duration(c.AgeS * float64(time.Second)).Round(time.Second)
+	switch {
+	case c.Checked != nil && restoring != nil:
+		why = fmt.Sprintf("was last confirmed %s ago, but the database was restored and is being compared with the calendars; "+
+			"nothing can be booked until that is done", age)
+	case c.Checked != nil:
+		why = fmt.Sprintf("was last confirmed %s ago; its resources are hidden", age)
 	}
 	if c.Error != "" {
 		why += " (" + c.Error + ")"
