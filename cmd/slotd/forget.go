@@ -13,8 +13,9 @@ import (
 )
 
 func (a *app) bookingsForgetCommand() *cobra.Command {
+	var who admin.PersonQuery
 	cmd := &cobra.Command{
-		Use:   "forget PHONE",
+		Use:   "forget PHONE | --booking REFERENCE",
 		Short: "Erase a person: name, number and all that was typed, also from the events in the calendars",
 		Long: `Forget erases from the database all that is known of the person with a phone number, in every past or cancelled
 booking, and has the texts of their events written anew without it. The bookings stay as times that were taken. It erases
@@ -24,42 +25,64 @@ PHONE is compared digit by digit: with the country code where the number came fr
 from a form. Signs such as + and spaces do not matter, nor does 00 at the beginning. With - in its place the number is read
 from the standard input, so that it stays out of the shell's history.
 
+--booking erases the person of that one past or cancelled booking, and of the flow token that made it: for a booking
+without a number, such as one by a token of another tool. What else is known of the same person stays.
+
 What this command cannot erase it says: backups, the chat in WhatsApp, what the calendars' providers keep as history, what
 staff wrote into an event themselves, and what another system was told by the webhook.`,
-		Args: exactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if (who.Booking == "") == (len(args) == 0) || len(args) > 1 {
+				return usageError{fmt.Errorf("give one phone number, or --booking with a reference\nUsage: %s", cmd.UseLine())}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.load()
 			if err != nil {
 				return err
 			}
-			phone := args[0]
-			if phone == "-" {
-				if phone, err = bufio.NewReader(cmd.InOrStdin()).ReadString('\n'); err != nil && phone == "" {
-					return usageError{fmt.Errorf("read the number from the standard input: %w", err)}
+			if who.Booking == "" {
+				if who.Phone, err = phoneArgument(cmd, args[0]); err != nil {
+					return err
 				}
 			}
 			var done admin.Forgotten
-			err = callDaemon(cmd.Context(), cfg, http.MethodPost, "/api/bookings/forget",
-				admin.PersonQuery{Phone: strings.TrimSpace(phone)}, &done)
+			err = callDaemon(cmd.Context(), cfg, http.MethodPost, "/api/bookings/forget", who, &done)
 			if err := needsDaemon(err); err != nil {
 				return err
 			}
 			if a.json {
 				return printJSON(cmd.OutOrStdout(), done)
 			}
-			return printForgotten(cmd.OutOrStdout(), done)
+			return printForgotten(cmd.OutOrStdout(), who, done)
 		},
 	}
+	cmd.Flags().StringVar(&who.Booking, "booking", "", "the reference of one booking, whose person is erased")
 	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	return cmd
 }
 
+// phoneArgument returns the number as it was given, for - the first line of the standard input.
+func phoneArgument(cmd *cobra.Command, arg string) (string, error) {
+	if arg == "-" {
+		line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+		if err != nil && line == "" {
+			return "", usageError{fmt.Errorf("read the number from the standard input: %w", err)}
+		}
+		arg = line
+	}
+	return strings.TrimSpace(arg), nil
+}
+
 // printForgotten does not repeat the number: a terminal keeps what it showed.
-func printForgotten(out io.Writer, f admin.Forgotten) error {
+func printForgotten(out io.Writer, who admin.PersonQuery, f admin.Forgotten) error {
 	var b strings.Builder
-	if f.Bookings+f.Visits == 0 {
+	switch {
+	case f.Bookings+f.Visits == 0 && who.Booking != "":
+		b.WriteString("The person of this booking was erased before.\n")
+	case f.Bookings+f.Visits == 0:
 		b.WriteString("Nothing is known under this number.\n")
-	} else {
+	default:
 		fmt.Fprintf(&b, "Erased: the person of %s and of %s.\n", counted(f.Bookings, "booking"),
 			counted(f.Visits, "flow token"))
 	}

@@ -61,7 +61,7 @@ func (c *crm) has(text string) bool {
 }
 
 // remembers puts a booking into the store that was over yesterday; its event is still to be written. No daemon runs.
-func (w *world) remembers(resource, cal, provider string) (reference string) {
+func (w *world) remembers(resource, cal, provider, phone string) (reference string) {
 	w.Helper()
 	db, err := bolt.Open(w.cfg.Store.Path, bolt.Options{})
 	must(w.T, err)
@@ -76,7 +76,7 @@ func (w *world) remembers(resource, cal, provider string) (reference string) {
 	id := calendar.ID(provider + "/" + cal)
 	b.Begin(booking.Act{At: now, By: booking.ByCustomer}, []booking.Seat{{Resource: resource, Calendar: id,
 		Identity: func(attempt int) string { return providers()[provider].Identity(st.ID(), b.ID, resource, attempt) }}})
-	p := booking.Person{Name: plantedName, Phone: plantedPhone, Notes: plantedNotes}
+	p := booking.Person{Name: plantedName, Phone: phone, Notes: plantedNotes}
 	must(w.T, st.Update(w.Context(), func(tx *store.Tx) error { return tx.InsertBooking(b, p, now) }))
 	must(w.T, db.Close())
 	return b.Reference
@@ -93,7 +93,8 @@ func TestForgetAPerson(t *testing.T) {
 	must(t, err)
 	w.write("slotd.toml", string(text)+"\n[webhook]\nurl = \""+hook.URL+"/hook\"\nsecret_file = \"secrets/webhook\"\n")
 	w.write("secrets/webhook", "whsec_"+plantedWebhook+"\n")
-	old := []string{w.remembers("adams", googleCal, "google"), w.remembers("baker", outlookCal, "outlook")}
+	old := []string{w.remembers("adams", googleCal, "google", plantedPhone),
+		w.remembers("baker", outlookCal, "outlook", plantedPhone)}
 	w.start()
 	w.level()
 	titles := func() (out []string) {
@@ -139,6 +140,39 @@ func TestForgetAPerson(t *testing.T) {
 		t.Errorf("another person's booking: %+v", list)
 	}
 	w.run("webhook", "retry").expect(t, exitDone, "0 notices to be delivered")
+	w.daemon.stop()
+	w.run("verify").expect(t, exitDone, "Clean")
+}
+
+// TestForgetOneBooking: a booking by a token of another tool carries no number, and is named by its reference.
+func TestForgetOneBooking(t *testing.T) {
+	w := newWorld(t)
+	old, kept := w.remembers("adams", googleCal, "google", ""), w.remembers("baker", outlookCal, "outlook", "")
+	w.start()
+	w.level()
+	if e := w.google.Events(googleCal); len(e) != 1 || !strings.Contains(e[0].Title, plantedName) {
+		t.Fatalf("before: %+v", e)
+	}
+	params, _ := w.book("a-token-of-another-tool-1", "adams", w.at(10, 0))
+	coming := fmt.Sprint(params["reference"])
+
+	w.run("bookings", "forget").expect(t, exitUsage, "--booking")
+	w.run("bookings", "forget", plantedPhone, "--booking", old).expect(t, exitUsage, "--booking")
+	w.run("bookings", "forget", "--booking", "XXX-XXX").expect(t, exitFailed, "no such booking")
+	w.run("bookings", "forget", "--booking", coming).expect(t, exitFailed, coming, "still to come")
+	w.run("bookings", "forget", "--booking", strings.ToLower(old)).expect(t, exitDone, "the person of 1 booking",
+		"Rewritten: the text of 1 event", "backups made before", "WhatsApp")
+	w.run("bookings", "forget", "--booking", old).expect(t, exitDone, "erased before")
+	w.run("bookings", "cancel", coming, "--reason", "the customer called", "--told").expect(t, exitDone, "is cancelled")
+	w.level()
+	w.run("bookings", "forget", "--booking", coming).expect(t, exitDone, "the person of 1 booking")
+
+	if e := w.google.Events(googleCal); len(e) != 1 || e[0].Title != "Consultation" || strings.Contains(e[0].Body, plantedNotes) {
+		t.Errorf("the event of %s: %+v", old, e)
+	}
+	if e := w.graph.Events(outlookCal); len(e) != 1 || !strings.Contains(e[0].Title, plantedName) {
+		t.Errorf("the event of %s, which nobody named: %+v", kept, e)
+	}
 	w.daemon.stop()
 	w.run("verify").expect(t, exitDone, "Clean")
 }

@@ -278,7 +278,9 @@ func (w *world) checkSecrecy() {
 func (w *world) customer(token string) *whatsapp.Phone {
 	w.Helper()
 	w.mu.Lock()
-	w.secrets = append(w.secrets, token)
+	if !slices.ContainsFunc(w.secrets, func(s string) bool { return strings.Contains(token, s) }) {
+		w.secrets = append(w.secrets, token)
+	}
 	w.mu.Unlock()
 	proxy := &whatsapp.Proxy{AppSecret: []byte(plantedSecret)}
 	p, err := whatsapp.NewPhone(whatsapp.Options{

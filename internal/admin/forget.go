@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"slotd/internal/calendar"
@@ -35,22 +36,31 @@ type EventText struct {
 	Why       string      `json:"why,omitempty"`
 }
 
-// PersonQuery names a person. It goes in a body, which no server logs.
+// PersonQuery names a person, by one of its fields. It goes in a body, which no server logs.
 type PersonQuery struct {
-	Phone string `json:"phone"`
+	Phone string `json:"phone,omitempty"`
+	// Booking is the id or the reference of one booking.
+	Booking string `json:"booking,omitempty"`
 }
 
-// Forget erases the person with a phone number. Its errors are sentences for the operator and do not hold the number.
-type Forget func(ctx context.Context, phone string) (Forgotten, error)
+// Forget erases a person: all that is known under a phone number, or who one booking was for. Its errors are sentences
+// for the operator and do not hold the number.
+type Forget func(ctx context.Context, who PersonQuery) (Forgotten, error)
 
 func forgetRoute(mux *http.ServeMux, forget Forget) {
 	if forget == nil {
 		return
 	}
 	mux.HandleFunc("POST /api/bookings/forget", tell(func(r *http.Request, in PersonQuery) (Forgotten, error) {
-		done, err := forget(r.Context(), in.Phone)
-		if errors.Is(err, desk.ErrPhone) {
+		if in.Phone != "" && in.Booking != "" {
+			return Forgotten{}, badRequest{errors.New("name a phone number or a booking, not both")}
+		}
+		done, err := forget(r.Context(), in)
+		switch {
+		case errors.Is(err, desk.ErrPhone):
 			err = badRequest{err}
+		case errors.Is(err, desk.ErrNoBooking): // what was typed may be a number
+			err = fmt.Errorf("%w: 'slotd bookings list --from' shows earlier ones", err)
 		}
 		return done, err
 	}))

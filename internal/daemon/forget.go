@@ -15,8 +15,12 @@ const (
 )
 
 // forget implements admin.Forget. It erases, then waits a while for the calendars.
-func (p *parts) forget(ctx context.Context, phone string) (admin.Forgotten, error) {
-	done, err := p.desk.Forget(ctx, phone)
+func (p *parts) forget(ctx context.Context, who admin.PersonQuery) (admin.Forgotten, error) {
+	erase, named := p.desk.Forget, who.Phone
+	if who.Booking != "" {
+		erase, named = p.desk.ForgetBooking, who.Booking
+	}
+	done, err := erase(ctx, named)
 	out := admin.Forgotten{Bookings: len(done.Bookings), Visits: done.Visits, Notices: done.Notices}
 	if len(done.Bookings)+done.Visits > 0 {
 		p.log.Info("a person was forgotten", "bookings", out.Bookings, "visits", out.Visits, "notices", out.Notices)

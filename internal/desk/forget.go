@@ -21,11 +21,11 @@ type StandsError struct {
 }
 
 func (e *StandsError) Error() string {
-	return "bookings under this number are still to come: " + strings.Join(e.References, ", ") +
+	return "bookings of this person are still to come: " + strings.Join(e.References, ", ") +
 		"; cancel them first, or wait until they are over"
 }
 
-// Forgotten is what Forget erased.
+// Forgotten is what Forget or ForgetBooking erased.
 type Forgotten struct {
 	// Bookings are the ids of those that do not say any more who they were for.
 	Bookings []string
@@ -41,33 +41,55 @@ const forgetPage = 500
 // nothing is erased. It may be broken off and repeated. Errors: ErrPhone, *StandsError, and those of the store; none
 // of them holds the number.
 func (d *Desk) Forget(ctx context.Context, phone string) (Forgotten, error) {
-	var out Forgotten
 	digits, err := typedDigits(phone)
 	if err != nil {
-		return out, err
+		return Forgotten{}, err
 	}
-	who := &forgetting{desk: d, digits: digits}
-	if err := who.find(ctx); err != nil {
+	who := &forgetting{desk: d, digits: digits, mine: map[string]bool{}}
+	return who.run(ctx, who.byPhone)
+}
+
+// ForgetBooking erases, as Forget does, the person of one booking by its id or its reference, and of the flow token
+// that made it. What else the store knows of them stays. Errors: ErrNoBooking, *StandsError, and those of the store.
+func (d *Desk) ForgetBooking(ctx context.Context, idOrReference string) (Forgotten, error) {
+	who := &forgetting{desk: d, mine: map[string]bool{}}
+	return who.run(ctx, func(ctx context.Context) error { return who.byReference(ctx, idOrReference) })
+}
+
+// run erases what belongs to the bookings that selection finds.
+func (f *forgetting) run(ctx context.Context, selection func(context.Context) error) (Forgotten, error) {
+	var out Forgotten
+	err := selection(ctx)
+	if errors.Is(err, ErrNoBooking) {
+		return out, ErrNoBooking
+	}
+	if err == nil {
+		err = f.related(ctx)
+	}
+	if err != nil {
 		return out, fmt.Errorf("look for the person: %w", err)
 	}
-	if len(who.standing) > 0 {
-		return out, &StandsError{who.standing}
+	if len(f.standing) > 0 {
+		return out, &StandsError{f.standing}
 	}
-	for _, id := range who.bookings {
-		notices, err := who.booking(ctx, id)
+	for _, id := range f.bookings {
+		notices, err := f.booking(ctx, id)
 		if err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
 		}
 		out.Bookings, out.Notices = append(out.Bookings, id), out.Notices+notices
 	}
-	for _, key := range who.visits {
-		if err := who.visit(ctx, key); err != nil {
+	for _, key := range f.visits {
+		if err := f.visit(ctx, key); err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
 		}
 		out.Visits++
 	}
-	err = d.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		tx.DeleteHolding(d.cfg.Store.CustomerKey(digits))
+	if f.digits == "" {
+		return out, nil
+	}
+	err = f.desk.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		tx.DeleteHolding(f.desk.cfg.Store.CustomerKey(f.digits))
 		return nil
 	})
 	if err != nil {
@@ -102,12 +124,13 @@ func digitsOf(phone string) string {
 	return strings.TrimPrefix(digits, "00")
 }
 
-// forgetting is one run of Forget.
+// forgetting is one run of Forget or ForgetBooking.
 type forgetting struct {
 	desk             *Desk
-	digits           string
-	bookings, visits []string // ids and keys
-	standing         []string // references
+	digits           string          // of the person's number; empty when one booking was named
+	mine             map[string]bool // ids of the person's bookings
+	bookings, visits []string        // ids and keys of those to be emptied
+	standing         []string        // references
 	notices          map[string][]string
 }
 
@@ -116,10 +139,34 @@ func (f *forgetting) stands(b *booking.Booking) bool {
 	return b.Status == booking.Confirmed && b.End > f.desk.cfg.Now().Unix()
 }
 
-// find gathers all that belongs to the person.
-func (f *forgetting) find(ctx context.Context) error {
-	mine := map[string]bool{}
-	err := pages(ctx, f.desk.cfg.Store, func(r *store.Reader, after string) (string, int, error) {
+// add takes a booking as one of the person's.
+func (f *forgetting) add(b *booking.Booking) {
+	if f.stands(b) {
+		f.standing = append(f.standing, b.Reference)
+	}
+	f.mine[b.ID] = true
+	f.bookings = append(f.bookings, b.ID)
+}
+
+// byReference selects one booking. One that was emptied before stays as it is; its flow token may be left to do.
+func (f *forgetting) byReference(ctx context.Context, idOrReference string) error {
+	return f.desk.cfg.Store.View(ctx, func(r *store.Reader) error {
+		b, err := f.desk.find(r, idOrReference)
+		if err != nil {
+			return err
+		}
+		if n := len(b.History); n > 0 && b.History[n-1].What == booking.WasForgotten {
+			f.mine[b.ID] = true
+			return nil
+		}
+		f.add(b)
+		return nil
+	})
+}
+
+// byPhone selects the bookings under the number.
+func (f *forgetting) byPhone(ctx context.Context) error {
+	return pages(ctx, f.desk.cfg.Store, func(r *store.Reader, after string) (string, int, error) {
 		all, err := r.Persons(after, forgetPage)
 		for _, p := range all {
 			after = p.Booking
@@ -130,22 +177,22 @@ func (f *forgetting) find(ctx context.Context) error {
 			if err != nil || b == nil {
 				return after, 0, err
 			}
-			if f.stands(b) {
-				f.standing = append(f.standing, b.Reference)
-			}
-			mine[p.Booking] = true
-			f.bookings = append(f.bookings, p.Booking)
+			f.add(b)
 		}
 		return after, len(all), err
 	})
-	if err != nil {
-		return err
-	}
-	err = pages(ctx, f.desk.cfg.Store, func(r *store.Reader, after string) (string, int, error) {
+}
+
+// related gathers what belongs to the person beside the selected bookings.
+func (f *forgetting) related(ctx context.Context) error {
+	err := pages(ctx, f.desk.cfg.Store, func(r *store.Reader, after string) (string, int, error) {
 		all, err := r.Visits(after, forgetPage)
 		for _, v := range all {
 			after = v.Key
-			if digitsOf(v.Phone) == f.digits || v.Outcome != nil && mine[v.Outcome.Booking] {
+			if v.Phone == "" && v.Name == "" {
+				continue // it says nothing of anybody
+			}
+			if f.digits != "" && digitsOf(v.Phone) == f.digits || v.Outcome != nil && f.mine[v.Outcome.Booking] {
 				f.visits = append(f.visits, v.Key)
 			}
 		}
@@ -159,7 +206,7 @@ func (f *forgetting) find(ctx context.Context) error {
 		all, err := r.Notices(after, forgetPage)
 		for _, n := range all {
 			after = n.ID
-			if mine[n.Booking] {
+			if f.mine[n.Booking] {
 				f.notices[n.Booking] = append(f.notices[n.Booking], n.ID)
 			}
 		}

@@ -233,6 +233,127 @@ func TestPhoneNumbers(t *testing.T) {
 	}
 }
 
+// byForeignToken books as Erika with a token of another tool, which carries no number.
+func (c *clinic) byForeignToken(token string, start int64) *booking.Booking {
+	c.t.Helper()
+	b := c.bookFor(token, start)
+	c.written(b.ID, booking.Written)
+	return b
+}
+
+func foreign(cfg *desk.Config) { cfg.AcceptForeignTokens = true }
+
+// TestForgetBooking: who has no number is forgotten by the reference, and nobody else who has none.
+func TestForgetBooking(t *testing.T) {
+	c := open(t, foreign)
+	over, cancelled := c.byForeignToken("of-another-tool-1", at(0, 14, 0)), c.byForeignToken("of-another-tool-2", at(3, 10, 0))
+	other := c.byForeignToken("of-another-tool-3", at(0, 15, 0))
+	coming := c.byForeignToken("of-another-tool-4", at(4, 9, 0))
+	if _, err := c.NewToken(t.Context(), "", "Bert"); err != nil {
+		t.Fatal(err)
+	}
+	act := booking.Act{By: booking.ByOperator, Why: "Erika called"}
+	c.must(c.Cancel(t.Context(), desk.Cancel{Act: act, Booking: cancelled.ID}))
+	c.now = monday.Add(48 * time.Hour)
+	c.store.SetNotices([]booking.What{booking.WasForgotten}, func() {})
+	before := c.dump()
+
+	var stands *desk.StandsError
+	_, err := c.ForgetBooking(t.Context(), coming.Reference)
+	if !errors.As(err, &stands) || !slices.Equal(stands.References, []string{coming.Reference}) {
+		t.Fatalf("one to come: %v", err)
+	}
+	c.unchanged(err, err, before)
+	for _, unknown := range []string{"", "XXX-XXX", erikasPhone} {
+		_, err := c.ForgetBooking(t.Context(), unknown)
+		c.unchanged(err, desk.ErrNoBooking, before)
+	}
+
+	for _, typed := range []string{strings.ToLower(over.Reference), cancelled.ID} {
+		done, err := c.ForgetBooking(t.Context(), typed)
+		if err != nil || len(done.Bookings) != 1 || done.Visits != 0 {
+			t.Fatalf("forgotten: %+v, %v", done, err)
+		}
+		texts, err := c.Texts(t.Context(), done.Bookings)
+		if err != nil || len(texts.Waiting) != 1 {
+			t.Errorf("texts: %+v, %v", texts, err)
+		}
+		again, err := c.ForgetBooking(t.Context(), typed)
+		if err != nil || len(again.Bookings)+again.Visits != 0 {
+			t.Errorf("once more: %+v, %v", again, err)
+		}
+	}
+	c.agrees("after it")
+	want := []string{"Mustermann in person/" + other.ID, "Mustermann in person/" + coming.ID}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, c.mentions([]string{"Mustermann", "called"})); diff != "" {
+		t.Errorf("who is still there (-want +got):\n%s", diff)
+	}
+	after := c.dump()
+	for key, value := range before {
+		if strings.HasPrefix(key, "visit/") && after[key] != value {
+			t.Errorf("a token without a number was changed from %s to %s", value, after[key])
+		}
+	}
+}
+
+// TestForgetBookingOfAKnownToken: the token that made the booking is emptied with it, no other of the same number. Broken
+// off anywhere, a repetition does the rest.
+func TestForgetBookingOfAKnownToken(t *testing.T) {
+	for after := int64(0); ; after++ {
+		c := open(t, holding)
+		over, cancelled := c.past()
+		c.db.fail(func(n int64) outcome {
+			if n > after {
+				return outcome{lost: true, err: kv.ErrFull}
+			}
+			return outcome{}
+		})
+		done, err := c.ForgetBooking(t.Context(), over.Reference)
+		if err != nil && !errors.Is(err, kv.ErrFull) {
+			t.Fatal(err)
+		}
+		c.db.fail(nil)
+		c.agrees(fmt.Sprintf("killed after %d updates", after))
+		if _, err := c.ForgetBooking(t.Context(), over.Reference); err != nil {
+			t.Fatal(err)
+		}
+		if found := c.mentions([]string{"Mustermann"}); !slices.Equal(found, []string{"Mustermann in person/" + cancelled.ID}) {
+			t.Errorf("killed after %d updates, and repeated: %q", after, found)
+		}
+		left, err2 := c.Forget(t.Context(), erikasPhone)
+		if err2 != nil || len(left.Bookings) != 1 || left.Visits != 3 {
+			t.Errorf("the rest, by the number: %+v, %v", left, err2)
+		}
+		if err == nil {
+			if len(done.Bookings) != 1 || done.Visits != 1 {
+				t.Errorf("forgotten: %+v", done)
+			}
+			return
+		}
+	}
+}
+
+// TestForgetBookingThatWasRecovered: only its event knows who it was for, and is written anew.
+func TestForgetBookingThatWasRecovered(t *testing.T) {
+	c := open(t, foreign)
+	b := c.byForeignToken("of-another-tool-1", at(0, 14, 0))
+	c.now = monday.Add(48 * time.Hour)
+	err := c.store.Update(t.Context(), func(tx *store.Tx) error {
+		tx.PutPerson(b.ID, booking.Person{})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := c.ForgetBooking(t.Context(), b.Reference); err != nil || !slices.Equal(done.Bookings, []string{b.ID}) {
+		t.Errorf("forgotten: %+v, %v", done, err)
+	}
+	if p := c.get(b.ID).Placements[0]; p.Status != booking.Pending {
+		t.Errorf("its event is %s", p.Status)
+	}
+}
+
 // TestForgetKilledAnywhere: whatever was done before the end, the records agree, and the next run does the rest.
 func TestForgetKilledAnywhere(t *testing.T) {
 	for after := int64(0); ; after++ {
