@@ -64,7 +64,7 @@ func (z *zones) named(id string) *zone {
 // standard returns the zone with an IANA or Windows name, nil without one. Some programs put a path before the name:
 // /freeassociation.sourceforge.net/Europe/Berlin.
 func standard(id string) *time.Location {
-	if iana, ok := windowsZones[id]; ok {
+	if iana, ok := calendar.WindowsZone(id); ok {
 		id = iana
 	}
 	if len(id) > 128 {

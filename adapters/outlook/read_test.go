@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -85,34 +84,35 @@ func TestReadOddRows(t *testing.T) {
 		row  string
 		want calendar.Interval
 		busy bool
+		odd  bool
 	}{
 		"seconds are rounded outward": {row("", utc("2027-04-08T12:00:00.5000000"), utc("2027-04-08T12:00:01.5000000")),
-			calendar.Interval{Start: noon, End: noon + 2}, true},
+			calendar.Interval{Start: noon, End: noon + 2}, true, false},
 		"zero length": {row("", utc("2027-04-08T12:00:00.0000000"), utc("2027-04-08T12:00:00.0000000")),
-			calendar.Interval{Start: noon, End: noon}, false},
+			calendar.Interval{Start: noon, End: noon}, false, false},
 		"end before start": {row("", utc("2027-04-08T12:00:00"), utc("2027-04-08T11:00:00")),
-			calendar.Interval{Start: noon, End: noon + 60}, true},
+			calendar.Interval{Start: noon, End: noon + 60}, true, true},
 		"a zone that was not asked for": {
 			row("", in("Tokyo Standard Time", "2027-04-08T21:00:00"), in("Asia/Tokyo", "2027-04-08T22:00:00")),
-			calendar.Interval{Start: noon, End: noon + 3600}, true},
+			calendar.Interval{Start: noon, End: noon + 3600}, true, false},
 		"an unknown zone": {
-			row("", in("tzone://Microsoft/Custom", "2027-04-08T21:00:00"), utc("2027-04-08T22:00:00")), window, true},
-		"no times":        {row("", "null", "null"), window, true},
-		"half a time":     {row("", utc("2027-04-08T12:00:00"), "{}"), window, true},
-		"a year too late": {row("", utc("2027-04-08T12:00:00"), utc("10000-01-01T00:00:00")), window, true},
+			row("", in("tzone://Microsoft/Custom", "2027-04-08T21:00:00"), utc("2027-04-08T22:00:00")), window, true, true},
+		"no times":        {row("", "null", "null"), window, true, true},
+		"half a time":     {row("", utc("2027-04-08T12:00:00"), "{}"), window, true, true},
+		"a year too late": {row("", utc("2027-04-08T12:00:00"), utc("10000-01-01T00:00:00")), window, true, true},
 		// In Havana clocks jump from midnight to one o'clock on 14 March 2027.
 		"a day without midnight": {
 			row(`,"isAllDay":true`, utc("2027-03-14T00:00:00.0000000"), utc("2027-03-15T00:00:00.0000000")),
-			calendar.Between(time.Date(2027, 3, 14, 1, 0, 0, 0, havana), time.Date(2027, 3, 15, 0, 0, 0, 0, havana)), true},
+			calendar.Between(time.Date(2027, 3, 14, 1, 0, 0, 0, havana), time.Date(2027, 3, 15, 0, 0, 0, 0, havana)), true, false},
 		"a date of nowhere": {
-			row(`,"isAllDay":true`, utc("2027-02-30T00:00:00"), utc("2027-03-01T00:00:00")), window, true},
+			row(`,"isAllDay":true`, utc("2027-02-30T00:00:00"), utc("2027-03-01T00:00:00")), window, true, true},
 	} {
 		snap, err := mailbox{rows: c.row, settings: `{"timeZone":"Cuba Standard Time"}`}.read(t)
 		if err != nil || len(snap.Events) != 1 {
 			t.Errorf("%s: %d events, %v", name, len(snap.Events), err)
 			continue
 		}
-		want := calendar.Event{ID: "e", ETag: `W/"1"`, Interval: c.want, Busy: c.busy}
+		want := calendar.Event{ID: "e", ETag: `W/"1"`, Interval: c.want, Busy: c.busy, Odd: c.odd}
 		if diff := cmp.Diff(want, snap.Events[0]); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
@@ -189,16 +189,6 @@ func TestMailboxZone(t *testing.T) {
 		}
 		if err != nil || snap.Events[0].Interval.Start != c.want {
 			t.Errorf("%s: %+v, %v, want it to start at %d", c.name, snap.Events, err, c.want)
-		}
-	}
-}
-
-func TestWindowsZonesExist(t *testing.T) {
-	zones := maps.Clone(cldrZones)
-	maps.Copy(zones, ownZones)
-	for windows, iana := range zones {
-		if _, err := time.LoadLocation(iana); err != nil {
-			t.Errorf("%s: %v", windows, err)
 		}
 	}
 }

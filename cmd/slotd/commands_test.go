@@ -59,6 +59,24 @@ func contents(t *testing.T, dir string) map[string][]byte {
 	return out
 }
 
+// TestServeNamesAllSecretsThatAreMissing: somebody who has just run init puts them there in one go.
+func TestServeNamesAllSecretsThatAreMissing(t *testing.T) {
+	dir := t.TempDir()
+	slotd(t, dir, "init").expect(t, exitDone)
+	must(t, os.Remove(filepath.Join(dir, exampleKey)))
+	for _, args := range [][]string{{"check"}, {"serve"}} {
+		o := slotd(t, dir, args...)
+		for _, want := range []string{
+			"[whatsapp] app_secret: secrets/app_secret", "[whatsapp] private_key: " + exampleKey,
+			`account "office" client_secret: secrets/google_client_secret`,
+		} {
+			if want += " is not there: put it there, chmod 600"; o.code == exitDone || strings.Count(o.stderr, want) != 1 {
+				t.Errorf("%s: exit code %d, not %q in\n%s", args, o.code, want, o.stderr)
+			}
+		}
+	}
+}
+
 func TestServeRefusesADatabaseThatItCannotUse(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -80,6 +80,7 @@ func TestRestore(t *testing.T) {
 
 	w.run("restore").expect(t, exitUsage, "restore COPY")
 	w.run("restore", copied).expect(t, exitFailed, "there is a database already", "--replace")
+	w.run("restore", "missing.db").expect(t, exitFailed, "there is no such file")
 	w.run("restore", "missing.db", "--replace").expect(t, exitFailed, "there is no such file")
 	w.run("restore", "slotd.toml", "--replace").expect(t, exitFailed, "not a slotd database")
 	w.run("restore", live, "--replace").expect(t, exitFailed, "is the database itself")
@@ -121,6 +122,10 @@ func (w *world) pausedUntilRead() {
 		return r != nil && len(r.Calendars) == 1 && r.Calendars[0] == "outlook/"+outlookCal
 	})
 	w.run("status").expect(w.T, exitFailed, "the database was restored at", "nothing can be booked", "outlook/"+outlookCal)
+	o := w.run("doctor")
+	if o.expect(w.T, exitFailed, "the database was restored and is being compared"); strings.Contains(o.stdout, "are hidden") {
+		w.Errorf("doctor:\n%s", o.stdout)
+	}
 	if code, body := w.get("/readyz"); code != 503 || !strings.Contains(body, "was restored") {
 		w.Errorf("readyz: %d %s", code, body)
 	}

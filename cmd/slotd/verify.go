@@ -60,7 +60,11 @@ Exit code 0: no finding; 1: findings, a line each, or the check could not be mad
 			if len(args) == 1 {
 				found.Path = args[0]
 			}
-			if found.Report, err = verify(cmd.Context(), found.Path, opts); err != nil {
+			found.Report, err = verify(cmd.Context(), found.Path, opts)
+			if len(args) == 1 && errors.Is(err, bolt.ErrMissing) {
+				return fmt.Errorf("there is no file %s", found.Path) // a copy is not what init would create
+			}
+			if err != nil {
 				return err
 			}
 			found.Clean = len(found.Findings) == 0

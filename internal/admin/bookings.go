@@ -142,6 +142,10 @@ func (a *api) readQuery(r *http.Request) (query, error) {
 			return q, badRequest{err}
 		}
 		q.until = d.Interval(zone).EndTime()
+		if !q.until.After(q.from) {
+			return q, badRequest{fmt.Errorf("the last day, %s, is before the first, %s (yesterday unless --from names another)",
+				d, calendar.DateOf(q.from.Unix(), zone))}
+		}
 	}
 	var err error
 	if s := values.Get("needs_person"); s != "" {

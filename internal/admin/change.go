@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ type CancelBooking struct {
 
 // MoveBooking is a wish to move a booking.
 type MoveBooking struct {
-	// To is the new start: wall time of the business's zone such as 2026-12-01T10:30, or RFC 3339. Empty: the time stays.
+	// To is the new start: wall time of the business's zone such as 2026-12-01T10:30, or with an offset, as RFC 3339 or
+	// without its seconds. Empty: the time stays.
 	To       string `json:"to,omitempty"`
 	Resource string `json:"resource,omitempty"` // empty: that of the booking
 	Reason   string `json:"reason,omitempty"`
@@ -140,8 +142,13 @@ func (a *api) moveBooking(r *http.Request, in MoveBooking) (BookingChange, error
 	}
 	b := a.look(ctx, id, err)
 	var lost *desk.LostError
-	if b != nil && errors.As(err, &lost) {
+	var unknown *desk.UnknownError
+	switch {
+	case b == nil:
+	case errors.As(err, &lost):
 		return BookingChange{}, a.lost(ctx, b, m, lost.Reason)
+	case errors.As(err, &unknown):
+		return BookingChange{}, a.unknown(b, m.Resource, unknown)
 	}
 	return a.changed(ctx, id, b, err, "")
 }
@@ -167,7 +174,6 @@ func (a *api) toldBooking(r *http.Request, _ struct{}) (BookingChange, error) {
 // explain makes an error one that tells an operator what to do. What is none of their doing goes to the log.
 func (a *api) explain(id string, b *booking.Booking, err error) error {
 	var notice *desk.NoticeError
-	var unknown *desk.UnknownError
 	name := id
 	if b != nil {
 		name = b.Reference
@@ -182,8 +188,6 @@ func (a *api) explain(id string, b *booking.Booking, err error) error {
 		return fmt.Errorf("%s is cancelled; only a new booking can take its place", name)
 	case errors.Is(err, booking.ErrPast):
 		return fmt.Errorf("the appointment of %s has begun or is over: what is past is not changed", name)
-	case errors.As(err, &unknown):
-		return a.unknown(name, b, unknown)
 	case errors.Is(err, store.ErrUncertain):
 		a.cfg.Log.Error("admin request failed", "error", err)
 		return fmt.Errorf("the disk failed, and nobody knows whether that is on it: 'slotd bookings show %s' tells", name)
@@ -195,20 +199,22 @@ func (a *api) explain(id string, b *booking.Booking, err error) error {
 	return errors.New("internal error; see the log")
 }
 
-// unknown explains that a booking cannot go somewhere by the config of today.
-func (a *api) unknown(name string, b *booking.Booking, err *desk.UnknownError) error {
-	if b == nil {
-		return err
-	}
+// unknown explains that a booking cannot go to a resource, or stay with its own ("") by the config of today.
+func (a *api) unknown(b *booking.Booking, resource string, err *desk.UnknownError) error {
 	if err.What == "service" {
-		return fmt.Errorf("%s is for the service %q, which the config has no more: it can only be cancelled", name, b.Service)
+		return fmt.Errorf("%s is for the service %q, which the config has no more: it can only be cancelled", b.Reference,
+			b.Service)
 	}
 	var ids []string
 	for _, r := range a.cfg.Desk.Resources("", b.Service) {
 		ids = append(ids, r.ID)
 	}
-	return badRequest{fmt.Errorf("that resource does not offer %q now; --resource can be: %s", b.Service,
-		strings.Join(ids, ", "))}
+	resource = cmp.Or(resource, b.Resource)
+	why := fmt.Sprintf("there is no resource %.40q", resource)
+	if a.cfg.Desk.Resource(resource) != nil {
+		why = fmt.Sprintf("%s does not offer %q now", resource, b.Service)
+	}
+	return badRequest{fmt.Errorf("%s; --resource can be: %s", why, strings.Join(ids, ", "))}
 }
 
 // nearby is how many other times are named when one cannot be had.
@@ -216,14 +222,14 @@ const nearby = 5
 
 // lost explains why a booking cannot be moved to a time, and which other times are free.
 func (a *api) lost(ctx context.Context, b *booking.Booking, m desk.Move, why booking.Reason) error {
-	resource := m.Resource
-	if resource == "" {
-		resource = b.Resource
-	}
+	resource := cmp.Or(m.Resource, b.Resource)
 	at := time.Unix(m.Start, 0).In(a.cfg.Desk.Zone())
 	var text strings.Builder
-	_, _ = fmt.Fprintf(&text, "%s cannot be moved to %s with %s: %s", b.Reference, at.Format(whenLayout), resource,
-		whyText(why, m.Force))
+	says := whyText(why, m.Force)
+	if why == booking.Unknown {
+		says = cmp.Or(a.beyond(ctx, resource, m.Start+b.End-b.Start+b.After), says)
+	}
+	_, _ = fmt.Fprintf(&text, "%s cannot be moved to %s with %s: %s", b.Reference, at.Format(whenLayout), resource, says)
 	free, err := a.cfg.Desk.Alternatives(ctx, "", desk.Choice{Service: b.Service, Resource: resource}, m.Start, nearby)
 	if err == nil && len(free) > 0 {
 		text.WriteString("\nThe nearest free times there:")
@@ -267,15 +273,43 @@ func whyText(why booking.Reason, force bool) string {
 	return why.String()
 }
 
+// beyond says how far the calendars of a resource are known, when that is not as far as an instant; "" when it is.
+func (a *api) beyond(ctx context.Context, resource string, until int64) string {
+	r := a.cfg.Desk.Resource(resource)
+	if r == nil {
+		return ""
+	}
+	reach := until
+	err := a.cfg.Store.View(ctx, func(rd *store.Reader) error {
+		for _, c := range r.Blocks {
+			mirror, found, err := rd.Mirror(c)
+			if err != nil {
+				return err
+			}
+			if found {
+				reach = min(reach, mirror.Window.End)
+			}
+		}
+		return nil
+	})
+	if err != nil || reach >= until {
+		return ""
+	}
+	return "its calendar is not known that far: the mirror reaches to " +
+		time.Unix(reach, 0).In(a.cfg.Desk.Zone()).Format(whenLayout)
+}
+
 // start reads a time that an operator typed.
 func (a *api) start(text string) (int64, error) {
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t.Unix(), nil
+	for _, layout := range []string{time.RFC3339, startLayout + "Z07:00"} {
+		if t, err := time.Parse(layout, strings.Replace(text, " ", "T", 1)); err == nil {
+			return t.Unix(), nil
+		}
 	}
 	t, err := time.Parse(startLayout, strings.Replace(text, " ", "T", 1))
 	if err != nil {
 		return 0, badRequest{fmt.Errorf("%.40q is no time: write it as 2026-12-01T10:30, in the zone %s, or with an offset as "+
-			"2026-12-01T10:30:00+01:00", text, a.cfg.Desk.Zone())}
+			"2026-12-01T10:30+01:00", text, a.cfg.Desk.Zone())}
 	}
 	y, m, d := t.Date()
 	zone, date := a.cfg.Desk.Zone(), calendar.Date{Year: y, Month: m, Day: d}

@@ -44,8 +44,11 @@ func TestChangesOfABooking(t *testing.T) {
 	if !c.Changed || c.Booking.Start.Format(time.RFC3339) != "2026-11-24T10:30:00+01:00" || c.Booking.Version != 2 {
 		t.Errorf("moved: %+v", c)
 	}
-	if c = f.change(route+"/move", `{"to": "2026-11-24T09:30:00Z"}`); c.Changed || c.Why == "" || c.Booking.Version != 2 {
-		t.Errorf("moved again: %+v", c)
+	for _, to := range []string{"2026-11-24T09:30:00Z", "2026-11-24T09:30Z", "2026-11-24T10:30+01:00", "2026-11-24 10:30+01:00"} {
+		c = f.change(route+"/move", `{"to": "`+to+`"}`)
+		if c.Changed || c.Why == "" || c.Booking.Version != 2 {
+			t.Errorf("moved again to %s: %+v", to, c)
+		}
 	}
 	if c = f.change(route+"/told", `{}`); !c.Changed || len(c.Booking.Needs) != 0 {
 		t.Errorf("told: %+v", c)
@@ -86,7 +89,9 @@ func TestWrongChanges(t *testing.T) {
 		{"/move", `{"to": "2026-11-20T10:00"}`, 409, "past"},
 		{"/move", `{"to": "2026-11-20T10:00", "force": true}`, 409, "past"},
 		{"/move", `{"to": "9999-12-31T23:30"}`, 409, "horizon"},
-		{"/move", `{"to": "9999-12-31T23:30", "force": true}`, 409, "not known"},
+		{"/move", `{"to": "9999-12-31T23:30", "force": true}`, 409, "not known that far: the mirror reaches to Fri 2026-11-27 09:00"},
+		{"/move", `{"to": "2026-11-27T08:30", "force": true, "resource": "baker"}`, 400,
+			`there is no resource "baker"; --resource can be: adams`},
 		{"/move", `{"to": "2026-11-24T12:00"}`, 409, "2026-11-24T10:30"},
 		{"/move", `{"to": "2026-11-24T10:30", "resource": "any"}`, 400, "adams"},
 		{"/erase", `{}`, 404, ""},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"slotd/internal/booking"
@@ -233,8 +234,8 @@ func Load(path string) (*Config, error) {
 // relative paths start from. The file itself is not read. The error, if any, is a [Faults].
 func Parse(path string, data []byte) (*Config, error) {
 	root, faults := readTree(path, data)
-	if root == nil {
-		return nil, faults
+	if root == nil || len(faults) > 0 && !begun(root) {
+		return nil, faults.sorted()
 	}
 	d := &decoder{path: path, dir: filepath.Dir(path), faults: faults, known: map[string][]string{}}
 	cfg := d.config(root)
@@ -242,4 +243,12 @@ func Parse(path string, data []byte) (*Config, error) {
 		return nil, d.faults.sorted()
 	}
 	return cfg, nil
+}
+
+// begun reports whether a file has any of the sections that every config needs. In one that has none, a fault of the TOML
+// itself is what matters; all that is missing would only hide it.
+func begun(root *node) bool {
+	return slices.ContainsFunc([]string{"whatsapp", "business", "account", "service", "resource"}, func(key string) bool {
+		return root.values[key] != nil
+	})
 }

@@ -75,6 +75,20 @@ func TestEveryFaultIsReportedInOneRun(t *testing.T) {
 	}
 }
 
+// TestAFileWithOneMistake: what the file does not hold yet is no news beside a mistake of its TOML.
+func TestAFileWithOneMistake(t *testing.T) {
+	for file, want := range map[string]string{
+		"[server\nlisten = 1\n":   "t.toml:1:8: expected ']' to close table name",
+		"[server]\n[server]\n":    "t.toml:2: server is set already on line 1",
+		"day = 2026-02-30\n":      "t.toml:1:15: impossible date",
+		"[store]\na = 1\na = 2\n": "t.toml:3: a is set already on line 2",
+	} {
+		if _, err := Parse("t.toml", []byte(file)); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", file, err, want)
+		}
+	}
+}
+
 func TestSingleFaults(t *testing.T) {
 	for name, test := range map[string]struct{ file, want string }{
 		"syntax":            {"[server]\nlisten = \"x", "t.toml:2:"},

@@ -62,7 +62,7 @@ func (s Secret) Read() ([]byte, error) {
 func (s Secret) raw() ([]byte, error) {
 	switch {
 	case s.File != "":
-		return readSecretFile(s.File)
+		return readSecretFile(s.File, s.File+" is not there: put it there, chmod 600")
 	case s.Env != "":
 		value, ok := os.LookupEnv(s.Env)
 		if !ok {
@@ -75,25 +75,25 @@ func (s Secret) raw() ([]byte, error) {
 			return nil, unset(fmt.Sprintf("%s: CREDENTIALS_DIRECTORY is not set; start slotd from a unit with "+
 				"LoadCredential=%s:…", s, s.Credential))
 		}
-		return readSecretFile(filepath.Join(dir, s.Credential))
+		return readSecretFile(filepath.Join(dir, s.Credential), fmt.Sprintf("%s was not handed over: the unit needs "+
+			"LoadCredential=%s:…", s, s.Credential))
 	}
 	return nil, ErrNoSecret
 }
 
-// readSecretFile refuses what is not a regular file: a pipe would block, and a directory has no content.
-func readSecretFile(path string) ([]byte, error) {
+// readSecretFile refuses what is not a regular file: a pipe would block, and a directory has no content. Where there is
+// none, missing is the error.
+func readSecretFile(path, missing string) ([]byte, error) {
 	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read secret: %w", err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, unset(missing)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read secret: %s is not a regular file", path)
-	}
-	value, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read secret: %w", err)
-	}
-	return value, nil
+	return os.ReadFile(path)
 }
 
 // CheckMode returns an error when the secret is a file that others than its owner can read or write. It says how to mend
@@ -118,32 +118,54 @@ func (s Secret) CheckMode() error {
 // CheckSecrets reads every secret that the file refers to and returns all that cannot be read or are open to other
 // users, joined; nil when all are well.
 func (c *Config) CheckSecrets() error {
-	return c.eachSecret(func(s Secret) error {
+	check := func(s Secret) error {
 		_, err := s.Read()
 		return errors.Join(err, s.CheckMode())
+	}
+	return errors.Join(c.eachServing(check), c.eachAccounts(check))
+}
+
+// CheckAccountSecrets reads every secret of the accounts and the keys of their tokens, without which a daemon serves all
+// the same, and returns all that cannot be read, joined; nil when all are well.
+func (c *Config) CheckAccountSecrets() error {
+	return c.eachAccounts(func(s Secret) error {
+		_, err := s.Read()
+		return err
 	})
 }
 
 // CheckModes returns all files of secrets that are open to other users, joined; nil when there are none.
-func (c *Config) CheckModes() error { return c.eachSecret(Secret.CheckMode) }
+func (c *Config) CheckModes() error {
+	return errors.Join(c.eachServing(Secret.CheckMode), c.eachAccounts(Secret.CheckMode))
+}
 
-// eachSecret checks every secret that is referred to and joins the errors, each with its place.
-func (c *Config) eachSecret(check func(Secret) error) error {
+// each checks the secrets of one place that refer to something and joins the errors, each with the place.
+func each(check func(Secret) error, place string, secrets ...Secret) error {
 	var errs []error
-	try := func(place string, secrets ...Secret) {
-		for _, s := range secrets {
-			if !s.Set() {
-				continue
-			}
-			if err := check(s); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", place, err))
-			}
+	for _, s := range secrets {
+		if !s.Set() {
+			continue
+		}
+		if err := check(s); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", place, err))
 		}
 	}
-	try("[store] token_key", c.Store.TokenKeys...)
-	try("[webhook] secret", c.Webhook.Secrets...)
-	try("[whatsapp] app_secret", c.WhatsApp.AppSecrets...)
-	try("[whatsapp] private_key", c.WhatsApp.PrivateKeys...)
+	return errors.Join(errs...)
+}
+
+// eachServing checks the secrets without which no daemon serves.
+func (c *Config) eachServing(check func(Secret) error) error {
+	return errors.Join(
+		each(check, "[webhook] secret", c.Webhook.Secrets...),
+		each(check, "[whatsapp] app_secret", c.WhatsApp.AppSecrets...),
+		each(check, "[whatsapp] private_key", c.WhatsApp.PrivateKeys...),
+	)
+}
+
+// eachAccounts checks the secrets of the accounts.
+func (c *Config) eachAccounts(check func(Secret) error) error {
+	errs := []error{each(check, "[store] token_key", c.Store.TokenKeys...)}
+	try := func(place string, s Secret) { errs = append(errs, each(check, place, s)) }
 	for _, a := range c.Accounts {
 		try(fmt.Sprintf("account %q client_secret", a.Name), a.ClientSecret)
 		try(fmt.Sprintf("account %q refresh_token", a.Name), a.RefreshToken)

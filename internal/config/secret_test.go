@@ -58,7 +58,7 @@ func TestCheckSecretsListsAll(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{"[whatsapp] app_secret: ", "run chmod 600 " + path, "[whatsapp] private_key: ",
-		"SLOTD_UNSET is not set", `account "office" client_secret: `} {
+		"SLOTD_UNSET is not set", `account "office" client_secret: ` + path + ".absent is not there: put it there, chmod 600"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}

@@ -213,14 +213,15 @@ func (p *parts) makeWebhook() error {
 
 func (p *parts) appSecrets() ([][]byte, error) {
 	var secrets [][]byte
+	var faults []error
 	for _, s := range p.cfg.WhatsApp.AppSecrets {
 		value, err := s.Read()
 		if err != nil {
-			return nil, fmt.Errorf("read the app secret: %w", err)
+			faults = append(faults, fmt.Errorf("[whatsapp] app_secret: %w", err))
 		}
 		secrets = append(secrets, value)
 	}
-	return secrets, nil
+	return secrets, errors.Join(faults...)
 }
 
 // LoadFlow reads and checks the Flow JSON that the config names, or the built-in one.
@@ -243,16 +244,21 @@ func LoadFlow(cfg *config.Config) (*flow.Flow, error) {
 // LoadKeys reads the private keys that the config names, the newest first.
 func LoadKeys(cfg *config.Config) (*flow.KeyRing, error) {
 	var keys []*rsa.PrivateKey
+	var faults []error
 	for _, s := range cfg.WhatsApp.PrivateKeys {
 		text, err := s.Read()
 		if err != nil {
-			return nil, fmt.Errorf("read a private key: %w", err)
+			faults = append(faults, fmt.Errorf("[whatsapp] private_key: %w", err))
+			continue
 		}
 		key, err := flow.ParsePrivateKey(text)
 		if err != nil {
-			return nil, fmt.Errorf("private key from %s: %w", s, err)
+			faults = append(faults, fmt.Errorf("private key from %s: %w", s, err))
 		}
 		keys = append(keys, key)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return flow.NewKeyRing(keys...)
 }

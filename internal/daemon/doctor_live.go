@@ -190,7 +190,7 @@ func (p *parts) calendarChecks(f *findings, account string, list []calendar.Info
 		books := p.books(c.ID)
 		switch {
 		case !c.Fresh:
-			f.fail(name, "%s", strings.TrimPrefix(staleText(c), name+" "))
+			f.fail(name, "%s", strings.TrimPrefix(staleText(c, s.Restoring), name+" "))
 		case listErr != nil:
 			f.skip(name, "fresh; whether it can be written could not be asked")
 		case i < 0:

@@ -47,7 +47,7 @@ func newHost(o Options, st *store.Store, db *bolt.DB, w *health) *host {
 func (h *host) run(ctx context.Context) error {
 	p, err := assemble(h, h.o.Config)
 	if err != nil {
-		return err
+		return errors.Join(err, h.o.Config.CheckAccountSecrets()) // which are mended in the same go
 	}
 	if err := h.listen(ctx); err != nil {
 		p.close()

@@ -193,7 +193,7 @@ func (f *findings) feed(of *feeds, c config.AccountCalendar, err error, s admin.
 	case err != nil:
 		f.fail(name, "%v%s", err, feedHint(err))
 	case i >= 0 && !s.Calendars[i].Fresh:
-		f.fail(name, "%s", strings.TrimPrefix(staleText(s.Calendars[i]), name+" "))
+		f.fail(name, "%s", strings.TrimPrefix(staleText(s.Calendars[i], s.Restoring), name+" "))
 	case inTheClear(of.cfg, c):
 		f.warn(name, "fresh, but fetched by plain http: whoever is on the way can read and change it")
 	case len(odd) > 0:

@@ -46,18 +46,20 @@ func (p *parts) makeNotifier() error {
 
 // webhookKeys returns the keys that sign, none where nobody is told.
 func webhookKeys(cfg *config.Config) (keys [][]byte, err error) {
+	var faults []error
 	for _, s := range cfg.Webhook.Secrets {
 		secret, err := s.Read()
 		if err != nil {
-			return nil, fmt.Errorf("read the webhook's secret: %w", err)
+			faults = append(faults, fmt.Errorf("[webhook] secret: %w", err))
+			continue
 		}
 		key, err := notify.ParseKey(secret)
 		if err != nil {
-			return nil, fmt.Errorf("the webhook's secret (%s) %w", s, err)
+			faults = append(faults, fmt.Errorf("the webhook's secret (%s) %w", s, err))
 		}
 		keys = append(keys, key)
 	}
-	return keys, nil
+	return keys, errors.Join(faults...)
 }
 
 // webhook says whether what signs the webhook can be used. Nobody is called: a receiver may take every call in

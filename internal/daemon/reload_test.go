@@ -167,7 +167,7 @@ func TestReloadRefusesABadConfig(t *testing.T) {
 		{"several parts", func(dir, s string) (string, error) {
 			return s, errors.Join(os.Remove(filepath.Join(dir, "client_secret")), os.Remove(filepath.Join(dir, "app_secret")),
 				os.WriteFile(filepath.Join(dir, "flow_key.pem"), []byte("no key"), 0o600))
-		}, []string{"client secret", "app secret", "private key"}},
+		}, []string{"client secret", "app_secret", "private key"}},
 		{"another store", func(_, s string) (string, error) { return s + "[store]\npath = \"other.db\"\n", nil },
 			[]string{"[store] path", "needs a restart"}},
 		{"other addresses", func(_, s string) (string, error) {

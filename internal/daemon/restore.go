@@ -52,6 +52,9 @@ const keptLayout = ".replaced-20060102T150405Z"
 // it with the calendars. The copy itself stays as it is. On an error nothing has changed.
 func Restore(ctx context.Context, o RestoreOptions) (Restored, error) {
 	out := Restored{Path: o.Path, Copy: o.Copy, At: time.Now().UTC().Truncate(time.Second)}
+	if _, err := os.Stat(o.Copy); errors.Is(err, fs.ErrNotExist) {
+		return out, fmt.Errorf("restore %s: there is no such file", o.Copy)
+	}
 	old, err := lockOld(o)
 	if err != nil {
 		return out, err
@@ -104,8 +107,6 @@ func (r *Restored) prepare(ctx context.Context, o RestoreOptions) (temp string, 
 	switch {
 	case errors.Is(err, bolt.ErrLocked):
 		return "", errors.New("a process is using it: make a copy with 'slotd backup'")
-	case errors.Is(err, bolt.ErrMissing):
-		return "", errors.New("there is no such file")
 	case err != nil:
 		return "", err
 	}
