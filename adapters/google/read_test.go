@@ -64,27 +64,30 @@ func TestReadOddRows(t *testing.T) {
 		body string
 		want calendar.Interval
 		busy bool
+		odd  bool
 	}{
 		"seconds are rounded outward": {row(timed("2027-04-08T12:00:00.5Z"), timed("2027-04-08T12:00:01.5Z")),
-			calendar.Interval{Start: noon, End: noon + 2}, true},
+			calendar.Interval{Start: noon, End: noon + 2}, true, false},
 		"zero length": {row(timed("2027-04-08T12:00:00Z"), timed("2027-04-08T12:00:00Z")),
-			calendar.Interval{Start: noon, End: noon}, false},
+			calendar.Interval{Start: noon, End: noon}, false, false},
 		"end before start": {row(timed("2027-04-08T12:00:00Z"), timed("2027-04-08T11:00:00Z")),
-			calendar.Interval{Start: noon, End: noon + 60}, true},
-		"no times":          {row("null", "null"), window, true},
-		"half a time":       {row(timed("2027-04-08T12:00:00Z"), "{}"), window, true},
-		"a year too late":   {row(timed("2027-04-08T12:00:00Z"), timed("10000-01-01T00:00:00Z")), window, true},
-		"a date of nowhere": {row(date("2027-02-30"), date("2027-03-31")), window, true},
+			calendar.Interval{Start: noon, End: noon + 60}, true, true},
+		"until the year 9999": {row(timed("2027-04-08T12:00:00Z"), timed("9999-12-31T23:59:59Z")),
+			calendar.Interval{Start: noon, End: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()}, true, false},
+		"no times":          {row("null", "null"), window, true, true},
+		"half a time":       {row(timed("2027-04-08T12:00:00Z"), "{}"), window, true, true},
+		"a year too late":   {row(timed("2027-04-08T12:00:00Z"), timed("10000-01-01T00:00:00Z")), window, true, true},
+		"a date of nowhere": {row(date("2027-02-30"), date("2027-03-31")), window, true, true},
 		// In Havana clocks jump from midnight to one o'clock on 14 March 2027.
 		"a day without midnight": {row(date("2027-03-14"), date("2027-03-15")), calendar.Between(
-			time.Date(2027, 3, 14, 1, 0, 0, 0, havana), time.Date(2027, 3, 15, 0, 0, 0, 0, havana)), true},
+			time.Date(2027, 3, 14, 1, 0, 0, 0, havana), time.Date(2027, 3, 15, 0, 0, 0, 0, havana)), true, false},
 	} {
 		snap, err := open(t, reply(200, nil, c.body)).Read(t.Context(), "c", window)
 		if err != nil || len(snap.Events) != 1 {
 			t.Errorf("%s: %d events, %v", name, len(snap.Events), err)
 			continue
 		}
-		want := calendar.Event{ID: "e", Identity: "e", Interval: c.want, Busy: c.busy}
+		want := calendar.Event{ID: "e", Identity: "e", Interval: c.want, Busy: c.busy, Odd: c.odd}
 		if diff := cmp.Diff(want, snap.Events[0]); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
@@ -128,38 +131,6 @@ func TestReadRefusesWhatIsNoAnswer(t *testing.T) {
 		snap, err := open(t, reply(200, nil, c.body)).Read(t.Context(), "c", window)
 		if err == nil || calendar.KindOf(err) != c.want || snap.Events != nil {
 			t.Errorf("%s: %+v, %v, want an error of kind %v", name, snap, err, c.want)
-		}
-	}
-}
-
-// TestImpossibleTimes: an event whose times make no sense blocks what it may, says so, and breaks nothing else.
-func TestImpossibleTimes(t *testing.T) {
-	noon := window.StartTime().Add(12 * time.Hour)
-	minute := calendar.Between(noon, noon.Add(time.Minute))
-	hour := func(h int) *gcal.EventDateTime {
-		return &gcal.EventDateTime{DateTime: noon.Add(time.Duration(h) * time.Hour).Format(time.RFC3339)}
-	}
-	for name, c := range map[string]struct {
-		start, end *gcal.EventDateTime
-		want       calendar.Interval
-		odd        bool
-	}{
-		"an hour":              {hour(0), hour(1), calendar.Between(noon, noon.Add(time.Hour)), false},
-		"end before the start": {hour(0), hour(-1), minute, true},
-		"no start":             {nil, hour(1), window, true},
-		"no times":             {&gcal.EventDateTime{}, &gcal.EventDateTime{}, window, true},
-		"an unknown zone": {
-			&gcal.EventDateTime{DateTime: "2027-04-08T12:00:00", TimeZone: "Mars/Olympus"}, hour(1), window, true,
-		},
-		"until the year 9999": {
-			hour(0), &gcal.EventDateTime{DateTime: "9999-12-31T23:59:59Z"},
-			calendar.Between(noon, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)), false,
-		},
-	} {
-		r := reader{window: window, zone: "UTC"}
-		e, keep, err := r.event(&gcal.Event{Id: "e", Start: c.start, End: c.end})
-		if err != nil || !keep || !e.Busy || e.Interval != c.want || e.Odd != c.odd {
-			t.Errorf("%s: %+v, %t, %v", name, e, keep, err)
 		}
 	}
 }

@@ -97,6 +97,8 @@ func TestReadOddRows(t *testing.T) {
 			calendar.Interval{Start: noon, End: noon + 3600}, true, false},
 		"an unknown zone": {
 			row("", in("tzone://Microsoft/Custom", "2027-04-08T21:00:00"), utc("2027-04-08T22:00:00")), window, true, true},
+		"until the year 9999": {row("", utc("2027-04-08T12:00:00"), utc("9999-12-31T23:59:59")),
+			calendar.Interval{Start: noon, End: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()}, true, false},
 		"no times":        {row("", "null", "null"), window, true, true},
 		"half a time":     {row("", utc("2027-04-08T12:00:00"), "{}"), window, true, true},
 		"a year too late": {row("", utc("2027-04-08T12:00:00"), utc("10000-01-01T00:00:00")), window, true, true},
@@ -283,31 +285,6 @@ func FuzzReply(f *testing.F) {
 		_, _ = c.Calendars(context.Background())
 		_, _ = c.Apply(context.Background(), "c", calendar.Wanted{Identity: "x", Unclear: true, Interval: window})
 	})
-}
-
-// TestImpossibleTimes: an event whose times make no sense blocks what it may, says so, and breaks nothing else.
-func TestImpossibleTimes(t *testing.T) {
-	noon := time.Date(2027, 4, 8, 12, 0, 0, 0, time.UTC)
-	at := func(text string) moment { return moment{text, "UTC"} }
-	for name, c := range map[string]struct {
-		start, end moment
-		want       calendar.Interval
-		odd        bool
-	}{
-		"an hour":              {at("2027-04-08T12:00:00"), at("2027-04-08T13:00:00"), calendar.Between(noon, noon.Add(time.Hour)), false},
-		"end before the start": {at("2027-04-08T12:00:00"), at("2027-04-08T11:00:00"), calendar.Between(noon, noon.Add(time.Minute)), true},
-		"no times":             {moment{}, moment{}, window, true},
-		"an unknown zone":      {moment{"2027-04-08T12:00:00", "Mars Standard Time"}, at("2027-04-08T13:00:00"), window, true},
-		"until the year 9999": {
-			at("2027-04-08T12:00:00"), at("9999-12-31T23:59:59"),
-			calendar.Between(noon, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)), false,
-		},
-	} {
-		e, keep := row{id: "e", start: c.start, end: c.end}.event(window, time.UTC, false)
-		if !keep || !e.Busy || e.Interval != c.want || e.Odd != c.odd {
-			t.Errorf("%s: %+v, %t", name, e, keep)
-		}
-	}
 }
 
 // FuzzMoment: whatever a time says, it is an instant or it is not.
