@@ -29,8 +29,7 @@ var (
 )
 
 // TestLinear lets many customers list, hold, book, cancel and move at once while calendars change and the engine fails, and
-// checks that what
-// they were told is what one desk that serves one customer after the other would have said. The model is in
+// checks that what they were told is what one desk that serves one customer after the other would have said. The model is in
 // linear_model_test.go. A seed fixes what is asked and which commit fails, not how the goroutines take turns: a seed that
 // failed may need several runs to fail again (-count).
 //
@@ -52,7 +51,12 @@ func TestLinear(t *testing.T) {
 		})
 	}
 	t.Logf("%v", told)
-	for _, kind := range []string{listed, swapped, booked, repeated, spent, lost, held, cancelled, moved, over, nothing, stays} {
+	// How the goroutines take turns decides who is told the rarer things; only of many histories some must hold them.
+	kinds := []string{listed, swapped, booked, spent, lost, held}
+	if *linearSeeds >= 50 {
+		kinds = append(kinds, repeated, cancelled, moved, over, nothing, stays)
+	}
+	for _, kind := range kinds {
 		if told[kind] == 0 && *linearSeeds > 3 && *linearFirst == 1 {
 			t.Errorf("no customer was told %q: the histories check less than they should", kind)
 		}
