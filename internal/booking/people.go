@@ -159,6 +159,10 @@ func (b *Booking) Again(placement int, found calendar.Written, now time.Time) {
 // meant, and a booking that is past could not follow it back.
 func (b *Booking) Follow(placement int, event calendar.Written, a Act) {
 	if event.Interval.End <= a.At.Unix() {
+		if p := &b.Placements[placement]; p.Event.ID == "" { // our first write: the event must stay ours, to be followed back
+			p.Event = event
+			p.Event.Interval = b.Interval
+		}
 		b.Missed(placement, "somebody moved it into the past", a.At)
 		return
 	}

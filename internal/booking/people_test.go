@@ -136,6 +136,24 @@ func TestFollow(t *testing.T) {
 	same(t, "claims", b.Claims("adams"), []booking.Claim{b.Claim()})
 }
 
+// TestFirstWriteInThePast: the answer to our first write shows that somebody has moved the event into the past already. It
+// stays ours, so that it can be followed back or removed.
+func TestFirstWriteInThePast(t *testing.T) {
+	b := begun("adams")
+	was := b.Interval
+	now := time.Unix(900, 0)
+	act := booking.Act{At: now, By: booking.ByCalendar}
+	b.Follow(0, calendar.Written{ID: "e", ETag: "w", Interval: span(100, 200), Version: 1}, act)
+	p := b.Placements[0]
+	if b.Interval != was || p.Status != booking.Missing || p.Event.ID != "e" || p.Event.Interval != was {
+		t.Errorf("%+v", p)
+	}
+	b.Follow(0, calendar.Written{ID: "e", ETag: "x", Interval: span(5000, 6000), Version: 1}, act)
+	if b.Interval != span(5000, 6000) || b.Placements[0].Status != booking.Seen {
+		t.Errorf("%+v", b)
+	}
+}
+
 func TestCrowded(t *testing.T) {
 	b := &booking.Booking{ID: "b1", Interval: span(100, 200)}
 	left := claim(100, 200, 0, "x")
