@@ -44,6 +44,12 @@ type Finding struct {
 	Text      string `json:"text"`
 }
 
+// missingClaim is the text of the one finding that can be mended without asking anybody.
+const missingClaim = "the booking has no claim on its resource"
+
+// MissesClaim reports that a booking lacks a claim, which Reclaim can put back.
+func (f Finding) MissesClaim() bool { return f.Kind == kindOf(prefixClaims) && f.Text == missingClaim }
+
 // String is the finding as one line.
 func (f Finding) String() string {
 	parts := []string{f.Kind}

@@ -99,7 +99,7 @@ func (v *verifier) complete(id string, e *verified) {
 		claims, there := v.claimsOn[p.Resource]
 		readable := !there || claims != nil
 		if !seen.claim && v.coming(e) && e.Wanted(i) && readable {
-			v.foundOf(id, kindOf(prefixClaims), p.Resource, "the booking has no claim on its resource")
+			v.foundOf(id, kindOf(prefixClaims), p.Resource, missingClaim)
 		}
 		if !seen.left && !p.Left.Empty() && p.Left.End > v.now && readable {
 			v.foundOf(id, kindOf(prefixClaims), p.Resource, "the time that the booking has left is not in the claims")

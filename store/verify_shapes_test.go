@@ -203,6 +203,26 @@ func TestVerifyToleratesPeople(t *testing.T) {
 }
 
 // TestVerifyComing: the quick form finds the damage of what is to come, and reads nothing of what is past.
+// TestReclaim: claims that went by mistake come back as they follow from their booking, and nothing else changes.
+func TestReclaim(t *testing.T) {
+	db, s := newClinic(t)
+	before := dump(t, db)
+	damage(t, db, keyClaims("adams"), "-")
+	for range 2 {
+		if err := s.Reclaim(t.Context(), "b1", created); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Reclaim(t.Context(), "nobody", created); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "records", before, dump(t, db))
+	f := Finding{Kind: "claims", Text: missingClaim}
+	if !f.MissesClaim() || (Finding{Kind: "claims", Text: "x"}).MissesClaim() {
+		t.Error("the finding is not known")
+	}
+}
+
 func TestVerifyComing(t *testing.T) {
 	look := func(t *testing.T, s *Store) Report {
 		t.Helper()

@@ -140,3 +140,31 @@ func TestVerifyAfterManyConfirms(t *testing.T) {
 		t.Errorf("%d booked, %+v", booked, report)
 	}
 }
+
+// TestMissingClaimsComeBack: a booking whose claim went, as when the clock was far ahead, has it again after a start.
+func TestMissingClaimsComeBack(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.book("token-of-a-customer", "adams", w.at(15, 0))
+	w.level()
+	if code := w.daemon.stop(); code != exitDone {
+		t.Fatalf("exit code %d", code)
+	}
+	db, err := bolt.Open(filepath.Join(w.dir, "slotd.db"), bolt.Options{})
+	must(t, err)
+	st, err := store.Open(t.Context(), db)
+	must(t, err)
+	must(t, st.Update(t.Context(), func(tx *store.Tx) error {
+		tx.PutClaims("adams", nil)
+		return nil
+	}))
+	must(t, db.Close())
+	w.run("verify").expect(t, exitFailed, "the booking has no claim on its resource")
+	w.start()
+	eventually(t, "the claim", func() bool { return strings.Contains(w.daemon.log.String(), "is put back") })
+	w.run("status").expect(t, exitDone, "All is well.")
+	if code := w.daemon.stop(); code != exitDone {
+		t.Fatalf("exit code %d", code)
+	}
+	w.run("verify").expect(t, exitDone, "Clean")
+}

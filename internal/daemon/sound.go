@@ -24,7 +24,10 @@ func (h *host) verify(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, verifyWithin)
 	defer cancel()
 	begun := time.Now()
-	report, err := h.store.VerifyComing(ctx, store.VerifyOptions{Resources: h.now().cfg.Resources, Now: begun})
+	report, err := h.compare(ctx)
+	if err == nil && h.reclaim(ctx, report) {
+		report, err = h.compare(ctx)
+	}
 	if err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			h.log.Warn("the look at the database was broken off", "error", err)
@@ -47,6 +50,26 @@ func (h *host) verify(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.unsound = text
+}
+
+func (h *host) compare(ctx context.Context) (store.Report, error) {
+	return h.store.VerifyComing(ctx, store.VerifyOptions{Resources: h.now().cfg.Resources, Now: time.Now()})
+}
+
+// reclaim puts back the claims that bookings lack, and reports whether there were any.
+func (h *host) reclaim(ctx context.Context, report store.Report) (some bool) {
+	for _, f := range report.Findings {
+		if !f.MissesClaim() {
+			continue
+		}
+		if err := h.store.Reclaim(ctx, f.Booking, time.Now()); err != nil {
+			h.log.Error("the database: a claim could not be put back", "booking", f.Booking, "error", err)
+			continue
+		}
+		h.log.Warn("the database: a claim was missing and is put back", "booking", f.Booking, "resource", f.Place)
+		some = true
+	}
+	return some
 }
 
 // found adds what verify found to the problems.
