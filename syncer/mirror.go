@@ -186,6 +186,20 @@ func (m *mirror) noteOdd(events []calendar.Event) {
 	}
 }
 
+// noteFreeDays counts the all-day events that are not over and block nothing because they are marked as free. That is
+// often right, and then nobody wants to read of it in a log.
+func (m *mirror) noteFreeDays(events []calendar.Event, now time.Time) {
+	n := 0
+	for _, e := range events {
+		if e.FreeDay && e.Interval.End > now.Unix() {
+			n++
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.last.FreeDays = n
+}
+
 // window returns what the mirror should cover now: whole UTC days, so that it moves once a day.
 func (m *mirror) window() calendar.Interval {
 	now := m.cfg.Now().UTC()
@@ -355,6 +369,7 @@ func (m *mirror) commit(ctx context.Context, snap calendar.Snapshot, cursor cale
 	}
 	busy, present := sort(snap, own, m.cfg.Store.ID())
 	m.noteOdd(snap.Events)
+	m.noteFreeDays(snap.Events, begun)
 	state := store.Mirror{Cursor: cursor, Window: snap.Window, ReadAt: begun, Events: len(snap.Events)}
 	if err = m.swap(ctx, busy, state); err != nil {
 		return fmt.Errorf("store the snapshot: %w", err)

@@ -359,6 +359,25 @@ func TestOddEvents(t *testing.T) {
 	})
 }
 
+// TestFreeDays: all-day events that are marked as free block nothing, and are counted while they are not over.
+func TestFreeDays(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		r.provider.put("adams", calendar.Event{ID: "away", Interval: hours(1, 0, 24), FreeDay: true})
+		r.provider.put("adams", calendar.Event{ID: "over", Interval: hours(-1, 0, 24), FreeDay: true})
+		r.provider.put("adams", calendar.Event{ID: "hour", Interval: hours(1, 9, 10)})
+		r.wait(2 * time.Minute)
+		if n := r.Status()[0].FreeDays; n != 1 || len(r.busy(cal1).Foreign) > 0 {
+			t.Errorf("%d free days, busy %v", n, r.busy(cal1).Foreign)
+		}
+		r.provider.put("adams", calendar.Event{ID: "away", Interval: hours(1, 0, 24), Busy: true})
+		r.wait(2 * time.Minute)
+		if n := r.Status()[0].FreeDays; n != 0 || len(r.busy(cal1).Foreign) != 1 {
+			t.Errorf("%d free days are left, busy %v", n, r.busy(cal1).Foreign)
+		}
+	})
+}
+
 // TestOurs: ours is the event with the provider id that we wrote, and before that is known, the one with our identity.
 func TestOurs(t *testing.T) {
 	window := hours(0, 0, 24)

@@ -14,6 +14,7 @@ var readCases = []testCase{
 	{"a running event is part of the window", runningEvent},
 	{"only what blocks is busy", busyRules},
 	{"all-day events are days of the zone", allDay},
+	{"an all-day event that is marked as free is told", freeDays},
 	{"a weekly series keeps its wall time", weekly},
 	{"a deleted occurrence is not busy", deletedOccurrence},
 	{"a read that breaks off is an error", partialRead},
@@ -107,6 +108,32 @@ func allDay(w *world) {
 		span("2027-10-31 00:00", "2027-11-01 00:00"))
 	if got := w.busy(year); got[0].Duration().Hours() != 23 || got[2].Duration().Hours() != 25 {
 		w.Errorf("the days last %v and %v, want 23 and 25 hours", got[0].Duration(), got[2].Duration())
+	}
+}
+
+// freeDays: somebody who is away may have forgotten to say so. What is free for another reason is none of that.
+func freeDays(w *world) {
+	put := func(date, next string, change func(*Event)) string {
+		e := Event{Title: "away", StartDate: "2027-04-" + date, EndDate: "2027-04-" + next}
+		change(&e)
+		return w.h.Put(w.cal, e)
+	}
+	want := map[string]bool{
+		put("05", "08", func(e *Event) { e.Free = true }):                                             true,
+		put("09", "10", func(e *Event) {}):                                                            false,
+		put("10", "11", func(e *Event) { e.Declined = true }):                                         false,
+		put("11", "12", func(e *Event) { e.Free, e.Declined = true, true }):                           false,
+		w.h.Put(w.cal, Event{Start: at("2027-04-12 00:00"), End: at("2027-04-13 00:00"), Free: true}): false,
+	}
+	for _, e := range w.read(april).Events {
+		free, ok := want[e.ID]
+		if !ok || e.FreeDay != free || e.FreeDay && e.Busy {
+			w.Errorf("event %+v, want it told as a free day: %v", e, free)
+		}
+		delete(want, e.ID)
+	}
+	if len(want) > 0 {
+		w.Errorf("not read: %v", want)
 	}
 }
 

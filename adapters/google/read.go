@@ -87,6 +87,7 @@ func (r *reader) event(ev *gcal.Event) (e calendar.Event, keep bool, err error) 
 	}
 	span, ok := interval(ev, r.loc)
 	busy := blocks(ev, r.allDayBusy)
+	freeDay := !busy && blocks(ev, true) // all_day = "busy" would block it
 	switch {
 	case !ok:
 		span = r.window // a time that cannot be understood: unknown is not free
@@ -96,7 +97,9 @@ func (r *reader) event(ev *gcal.Event) (e calendar.Event, keep bool, err error) 
 		span.End = span.Start + 60
 		ok = false
 	}
-	e = calendar.Event{ID: ev.Id, ETag: ev.Etag, Interval: span, Busy: busy, Recurring: ev.RecurringEventId != "", Odd: !ok}
+	e = calendar.Event{
+		ID: ev.Id, ETag: ev.Etag, Interval: span, Busy: busy, FreeDay: freeDay, Recurring: ev.RecurringEventId != "", Odd: !ok,
+	}
 	if !e.Recurring { // an occurrence inherits what we wrote into an event of which a person made a series
 		e.Identity, e.Marker, e.Version = ev.Id, private(ev, markerKey), version(ev)
 	}

@@ -155,3 +155,31 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestFreeDays: told are whole days that all_day = "busy" would block, and no others.
+func TestFreeDays(t *testing.T) {
+	const free = `"transparency":"transparent","start":{"date":"2027-04-08"},"end":{"date":"2027-04-09"}`
+	body := `{"timeZone":"UTC","items":[{"id":"away",` + free + `},
+		{"id":"each week","recurringEventId":"r",` + free + `},
+		{"id":"busy","start":{"date":"2027-04-08"},"end":{"date":"2027-04-09"}},
+		{"id":"declined","attendees":[{"self":true,"responseStatus":"declined"}],` + free + `},
+		{"id":"home","eventType":"workingLocation",` + free + `},
+		{"id":"born","eventType":"birthday",` + free + `},
+		{"id":"hour","transparency":"transparent","start":{"dateTime":"2027-04-08T09:00:00Z"},
+			"end":{"dateTime":"2027-04-08T10:00:00Z"}}]}`
+	c := open(t, reply(200, nil, body), func(cfg *Config) {
+		cfg.AllDayBusy = func(cal string) bool { return cal == "strict" }
+	})
+	for cal, want := range map[string][]string{"strict": nil, "lax": {"away", "each week"}} {
+		snap, err := c.Read(t.Context(), cal, window)
+		var got []string
+		for _, e := range snap.Events {
+			if e.FreeDay {
+				got = append(got, e.ID)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || len(snap.Events) != 7 {
+			t.Errorf("%s: %v, free days (-want +got)\n%s", cal, err, diff)
+		}
+	}
+}

@@ -14,7 +14,7 @@ type event struct {
 	span   calendar.Interval // of the event itself, before recurrence
 	placed bool              // the start is known
 	gone   bool              // cancelled
-	busy   bool
+	shows
 	rules  []property
 	extra  []property // RDATE
 	except []property // EXDATE
@@ -22,6 +22,13 @@ type event struct {
 	of        moment
 	replaces  bool
 	following bool
+}
+
+// shows is how an event shows: free when neither is true.
+type shows struct {
+	busy bool
+	// freeDay: an all-day event that is free only because it is marked so.
+	freeDay bool
 }
 
 // length is how long the occurrences of a series last. Where clocks change in between, an end by the clock and one by
@@ -66,7 +73,7 @@ func (r *reader) event(c *component) event {
 	if found && clear {
 		e.start, e.placed = r.zones.moment(start, start.value)
 	}
-	e.busy = r.busy(c, e.placed && e.start.date)
+	e.shows = r.shows(c, e.placed && e.start.date)
 	if e.placed {
 		r.measure(c, &e)
 	} else if e.busy {
@@ -101,18 +108,19 @@ func (r *reader) says(c *component, name, value string) bool {
 	return found && strings.EqualFold(strings.TrimSpace(p.value), value)
 }
 
-// busy applies the rules of adapters/outlook: free and working elsewhere do not block; tentative, unknown and missing
+// shows applies the rules of adapters/outlook: free and working elsewhere do not block; tentative, unknown and missing
 // states do. Where Microsoft's property is there it counts, otherwise TRANSP.
-func (r *reader) busy(c *component, allDay bool) bool {
+func (r *reader) shows(c *component, allDay bool) shows {
 	const status = "X-MICROSOFT-CDO-BUSYSTATUS"
 	if r.says(c, status, "WORKINGELSEWHERE") {
-		return false
+		return shows{}
 	}
 	free := r.says(c, status, "FREE")
 	if _, found, _ := c.one(status); !found {
 		free = r.says(c, "TRANSP", "TRANSPARENT")
 	}
-	return !free || allDay && r.allDayBusy
+	busy := !free || allDay && r.allDayBusy
+	return shows{busy: busy, freeDay: allDay && !busy}
 }
 
 // measure reads the end of an event whose start is known.

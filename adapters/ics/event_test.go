@@ -64,6 +64,41 @@ func TestAllDayBusy(t *testing.T) {
 	wantBusy(t, reading{snap, map[string]int{}, err}, []string{"2026-03-24T00:00:00Z", "2026-03-25T00:00:00Z"}, nil)
 }
 
+// TestFreeDays: told are whole days that all_day = "busy" would block, and no others; of a series, each occurrence.
+func TestFreeDays(t *testing.T) {
+	const day = "DTSTART;VALUE=DATE:20260324\n"
+	for name, tt := range map[string]struct {
+		lines string
+		want  int
+	}{
+		"transparent":           {day + "TRANSP:TRANSPARENT", 1},
+		"Microsoft free":        {day + "X-MICROSOFT-CDO-BUSYSTATUS:FREE", 1},
+		"of a series":           {day + "RRULE:FREQ=DAILY;COUNT=3\nEXDATE;VALUE=DATE:20260325\nTRANSP:TRANSPARENT", 2},
+		"busy":                  {day, 0},
+		"working elsewhere":     {day + "X-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE\nTRANSP:TRANSPARENT", 0},
+		"cancelled":             {day + "TRANSP:TRANSPARENT\nSTATUS:CANCELLED", 0},
+		"an hour":               {"DTSTART:20260324T080000Z\nDURATION:PT1H\nTRANSP:TRANSPARENT", 0},
+		"without a usable date": {"DTSTART;VALUE=DATE:tomorrow\nTRANSP:TRANSPARENT", 0},
+	} {
+		w := serveText(t, vevent(tt.lines), func(o *ics.Options) {
+			o.Feeds["strict"] = o.Feeds["adams"]
+			o.AllDayBusy = func(feed string) bool { return feed == "strict" }
+		})
+		for feed, want := range map[string]int{"adams": tt.want, "strict": 0} {
+			snap, err := w.client.Read(t.Context(), feed, spring(t))
+			n := 0
+			for _, e := range snap.Events {
+				if e.FreeDay {
+					n++
+				}
+			}
+			if err != nil || n != want {
+				t.Errorf("%s, %s: %d free days, %v, want %d", name, feed, n, err, want)
+			}
+		}
+	}
+}
+
 func TestTimes(t *testing.T) {
 	runEvents(t, []eventTest{
 		{name: "UTC", lines: "DTSTART:20260324T080000Z\nDTEND:20260324T090000Z", want: eight},

@@ -23,7 +23,7 @@ func (x *expansion) freeBusy(f *feed) {
 					x.odd.add(BadPeriod)
 					span = x.window
 				}
-				x.put(&event{uid: "free/busy"}, span, true, span.Start)
+				x.put(&event{uid: "free/busy"}, span, shows{busy: true}, span.Start)
 			}
 		}
 	}
@@ -32,7 +32,7 @@ func (x *expansion) freeBusy(f *feed) {
 	}
 	at := x.window.Start
 	for _, c := range append(calendar.Union(covered), calendar.Interval{Start: x.window.End, End: x.window.End}) {
-		x.put(&event{uid: "not covered"}, calendar.Interval{Start: at, End: c.Start}, true, at)
+		x.put(&event{uid: "not covered"}, calendar.Interval{Start: at, End: c.Start}, shows{busy: true}, at)
 		at = c.End
 	}
 }

@@ -31,7 +31,7 @@ type expansion struct {
 type occurrence struct {
 	wall   int64
 	length length
-	busy   bool
+	shows
 }
 
 func (x *expansion) events(ctx context.Context, f *feed) ([]calendar.Event, error) {
@@ -84,10 +84,10 @@ func (x *expansion) add(ctx context.Context, e *event, others []event) error {
 	case e.gone:
 		return nil
 	case !e.placed:
-		x.put(e, x.window, e.busy, 0)
+		x.put(e, x.window, e.shows, 0)
 		return nil
 	case !e.repeats():
-		x.put(e, e.span, e.busy, e.start.wall)
+		x.put(e, e.span, e.shows, e.start.wall)
 		return nil
 	}
 	found, err := x.occurrences(ctx, e, x.reach(e, others))
@@ -99,11 +99,11 @@ func (x *expansion) add(ctx context.Context, e *event, others []event) error {
 			x.odd.add(kindOfRule(err))
 		}
 		whole := calendar.Interval{Start: e.span.Start, End: max(e.span.End, x.window.End)}
-		x.put(e, whole, e.busy, e.start.wall)
+		x.put(e, whole, e.shows, e.start.wall)
 		return nil
 	}
 	for id, o := range x.replace(e, found, others) {
-		x.put(e, o.length.span(e.start.zone, o.wall), o.busy, id)
+		x.put(e, o.length.span(e.start.zone, o.wall), o.shows, id)
 	}
 	return x.periods(e)
 }
@@ -211,7 +211,7 @@ func dayOf(wall int64) int64 { return wall - ((wall%day)+day)%day }
 func (x *expansion) replace(e *event, walls []int64, others []event) map[int64]occurrence {
 	out := map[int64]occurrence{}
 	for _, w := range walls {
-		out[w] = occurrence{wall: w, length: e.length, busy: e.busy}
+		out[w] = occurrence{wall: w, length: e.length, shows: e.shows}
 	}
 	var changes []change
 	gone, days := map[int64]bool{}, map[int64]bool{}
@@ -258,9 +258,9 @@ func (e *event) follow(s *event, wall int64) occurrence {
 	case e.gone:
 		return occurrence{}
 	case !e.placed || !ok:
-		return occurrence{wall: wall, length: s.length, busy: s.busy || e.busy}
+		return occurrence{wall: wall, length: s.length, shows: shows{busy: s.busy || e.busy}}
 	}
-	return occurrence{wall: wall + shift, length: e.length, busy: e.busy}
+	return occurrence{wall: wall + shift, length: e.length, shows: e.shows}
 }
 
 // periods adds the RDATEs of a series that have their own length.
@@ -275,7 +275,7 @@ func (x *expansion) periods(e *event) error {
 				span = x.window
 				x.odd.add(BadRecurrence)
 			}
-			x.put(e, span, e.busy, span.Start)
+			x.put(e, span, e.shows, span.Start)
 		}
 	}
 	return nil
@@ -283,7 +283,7 @@ func (x *expansion) periods(e *event) error {
 
 // put adds one event of the window. The id is a digest, because a UID may name a person. Occurrences of one series
 // differ by their original start.
-func (x *expansion) put(e *event, span calendar.Interval, busy bool, original int64) {
+func (x *expansion) put(e *event, span calendar.Interval, as shows, original int64) {
 	if !span.Overlaps(x.window) {
 		return
 	}
@@ -293,6 +293,7 @@ func (x *expansion) put(e *event, span calendar.Interval, busy bool, original in
 	}
 	sum := sha256.Sum256([]byte(id))
 	x.out = append(x.out, calendar.Event{
-		ID: hex.EncodeToString(sum[:16]), Interval: span, Busy: busy, Recurring: e.replaces || e.repeats(),
+		ID: hex.EncodeToString(sum[:16]), Interval: span, Busy: as.busy, FreeDay: as.freeDay,
+		Recurring: e.replaces || e.repeats(),
 	})
 }

@@ -107,6 +107,7 @@ func (r row) event(window calendar.Interval, loc *time.Location, allDayBusy bool
 		return calendar.Event{}, false
 	}
 	busy := r.busy(allDayBusy)
+	freeDay := !busy && r.busy(true) // all_day = "busy" would block it
 	span, ok := r.interval(loc)
 	switch {
 	case !ok:
@@ -117,7 +118,9 @@ func (r row) event(window calendar.Interval, loc *time.Location, allDayBusy bool
 		span.End = span.Start + 60
 		ok = false
 	}
-	e = calendar.Event{ID: r.id, ETag: r.etag, Interval: span, Busy: busy, Recurring: r.recurring(), Odd: !ok}
+	e = calendar.Event{
+		ID: r.id, ETag: r.etag, Interval: span, Busy: busy, FreeDay: freeDay, Recurring: r.recurring(), Odd: !ok,
+	}
 	if !e.Recurring { // an occurrence inherits what we wrote into an event of which a person made a series
 		e.Identity, e.Marker, e.Version = r.identity, r.marker, r.version
 	}

@@ -121,6 +121,38 @@ func TestReadOddRows(t *testing.T) {
 	}
 }
 
+// TestFreeDays: told are whole days that all_day = "busy" would block, and no others.
+func TestFreeDays(t *testing.T) {
+	day := func(id, more string) string {
+		return fmt.Sprintf(`{"id":%q,%s,"start":{"dateTime":"2027-04-08T00:00:00","timeZone":"UTC"},
+			"end":{"dateTime":"2027-04-09T00:00:00","timeZone":"UTC"}}`, id, more)
+	}
+	m := mailbox{
+		rows: strings.Join([]string{
+			day("away", `"isAllDay":true,"showAs":"free"`),
+			day("busy", `"isAllDay":true,"showAs":"oof"`),
+			day("elsewhere", `"isAllDay":true,"showAs":"workingElsewhere"`),
+			day("declined", `"isAllDay":true,"showAs":"free","responseStatus":{"response":"declined"}`),
+			day("hours", `"showAs":"free"`),
+			day("each week", `"type":"occurrence","seriesMasterId":"series"`),
+		}, ","),
+		events:   map[string]string{"series": `{"id":"series","type":"seriesMaster","isAllDay":true,"showAs":"free"}`},
+		settings: `{"timeZone":"UTC"}`,
+	}
+	for allDayBusy, want := range map[bool][]string{true: nil, false: {"away", "each week"}} {
+		snap, err := m.read(t, func(cfg *Config) { cfg.AllDayBusy = func(string) bool { return allDayBusy } })
+		var got []string
+		for _, e := range snap.Events {
+			if e.FreeDay {
+				got = append(got, e.ID)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || len(snap.Events) != 6 {
+			t.Errorf("all-day events block %v: %v, free days (-want +got)\n%s", allDayBusy, err, diff)
+		}
+	}
+}
+
 // TestReadStubs: a server may send occurrences without anything but their time.
 func TestReadStubs(t *testing.T) {
 	stub := func(id, master string, hour int) string {

@@ -100,7 +100,8 @@ func (h *harness) Put(cal string, e adaptertest.Event) string {
 		ev.ShowAs = "free"
 	case e.Tentative:
 		ev.ShowAs = "tentative"
-	case e.Declined:
+	}
+	if e.Declined {
 		ev.Response = "declined"
 	}
 	return h.server.Put(cal, ev)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"slotd/internal/admin"
+	"slotd/internal/emulator/google"
+	"slotd/internal/emulator/graph"
 )
 
 // get asks the daemon's public address.
@@ -131,6 +133,33 @@ func TestDoctorFindsEachSickness(t *testing.T) {
 			w.run("doctor").expect(t, code, c.problems...)
 		})
 	}
+}
+
+// TestDoctorTellsOfDaysMarkedFree: who enters a vacation and leaves it free, as calendar programs do, is offered all the same.
+func TestDoctorTellsOfDaysMarkedFree(t *testing.T) {
+	w := newWorld(t)
+	from, until := w.day.Format(time.DateOnly), w.day.AddDate(0, 0, 2).Format(time.DateOnly)
+	w.google.Put(googleCal, google.Event{
+		Title: plantedTitle, AllDay: true, StartDate: from, EndDate: until, Transparent: true,
+	})
+	w.graph.Put(outlookCal, graph.Event{Title: plantedTitle, AllDay: true, StartDate: from, EndDate: until, ShowAs: "free"})
+	const inGoogle, inOutlook = "WARN  calendar google/" + googleCal, "WARN  calendar outlook/" + outlookCal
+	const text = `that are marked as free and block nothing: 1; where one says that somebody is away, mark it as busy there, or set ` +
+		`all_day = "busy" for this calendar in [[account.calendar]]`
+	w.start()
+	w.run("doctor").expect(t, exitDone, inGoogle, inOutlook, text)
+	w.run("status", "--json").expect(t, exitDone, `"free_all_day_events": 1`)
+	if !w.offered("consultation", "adams", w.at(9, 0)) {
+		t.Error("a day that is marked as free is not offered")
+	}
+	const second = "[[account]]\nname = \"outlook\""
+	w.configure(second, "[[account.calendar]]\nid = \""+googleCal+"\"\nall_day = \"busy\"\n\n"+second)
+	w.restart()
+	eventually(t, "the day to be taken", func() bool { return !w.offered("consultation", "adams", w.at(9, 0)) })
+	eventually(t, "the warning of the other calendar alone", func() bool {
+		o := w.run("doctor")
+		return o.code == exitDone && !strings.Contains(o.stdout, inGoogle) && strings.Contains(o.stdout, inOutlook)
+	})
 }
 
 func TestAWrongClockIsAProblemInTheStatus(t *testing.T) {

@@ -58,8 +58,11 @@ type Calendar struct {
 	Events   int        `json:"events"`
 	Failures int        `json:"failures"`
 	// Odd counts the events whose times make no sense; they block what they may, perhaps everything.
-	Odd   int    `json:"odd_events,omitempty"`
-	Error string `json:"error,omitempty"`
+	Odd int `json:"odd_events,omitempty"`
+	// FreeDays counts the coming all-day events that block nothing because they are marked as free; each occurrence of a
+	// series is one.
+	FreeDays int    `json:"free_all_day_events,omitempty"`
+	Error    string `json:"error,omitempty"`
 }
 
 // Account is the state of one account's token.

@@ -114,6 +114,9 @@ type Event struct {
 	Interval Interval
 	// Busy reports whether the event blocks its time.
 	Busy bool
+	// FreeDay reports an all-day event that does not block for one reason: somebody, or the provider's default, marked it as
+	// free. all_day = "busy" in the config makes it Busy.
+	FreeDay bool
 	// Marker is the value of our private property, "" without one. See [Wanted.Marker].
 	Marker string
 	// Version is the version of the booking that our last write into the event showed; 0 where the server keeps none of

@@ -36,6 +36,7 @@ func (p *parts) doctor(ctx context.Context) []admin.Check {
 	}
 	p.accountChecks(ctx, f, s)
 	p.feedChecks(ctx, f, s)
+	f.freeDays(s)
 	p.pushChecks(ctx, f, s)
 	stateChecks(f, s, p.started)
 	return f.checks
@@ -201,6 +202,17 @@ func (p *parts) calendarChecks(f *findings, account string, list []calendar.Info
 			f.ok(name, "fresh, and can be written")
 		default:
 			f.ok(name, "fresh")
+		}
+	}
+}
+
+// freeDays names the calendars in which all-day events are marked as free. Calendar programs make each so unless the person
+// changes it: somebody is away for a week, and every slot of it is offered. But it may be meant, so it is no failure.
+func (f *findings) freeDays(s admin.Status) {
+	for _, c := range s.Calendars {
+		if c.FreeDays > 0 {
+			f.warn("calendar "+string(c.ID), "coming all-day events that are marked as free and block nothing: %d; where one says that "+
+				`somebody is away, mark it as busy there, or set all_day = "busy" for this calendar in [[account.calendar]]`, c.FreeDays)
 		}
 	}
 }

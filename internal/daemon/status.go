@@ -165,6 +165,7 @@ func backupTrouble(b *admin.Backup, now, started time.Time) string {
 func (p *parts) calendarStatus(r *store.Reader, m syncer.Status, now time.Time) (admin.Calendar, error) {
 	c := admin.Calendar{
 		ID: m.Calendar, Label: admin.CalendarLabel(p.store.ID(), m.Calendar), Failures: m.Failures, Odd: m.Odd,
+		FreeDays: m.FreeDays,
 	}
 	if m.Error != nil {
 		c.Error = m.Error.Error()
