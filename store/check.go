@@ -62,6 +62,7 @@ func CheckReadable(ctx context.Context, db kv.DB) (Summary, error) {
 var records = map[string]func() interface{ version() int }{
 	keyMeta:       func() interface{ version() int } { return &metaRecord{} },
 	keyRestore:    func() interface{ version() int } { return &restoreRecord{} },
+	keyListed:     func() interface{ version() int } { return &listedRecord{} },
 	prefixMirror:  func() interface{ version() int } { return &mirrorRecord{} },
 	prefixChecked: func() interface{ version() int } { return &checkedRecord{} },
 	prefixBooking: func() interface{ version() int } { return &bookingRecord{} },
@@ -69,6 +70,7 @@ var records = map[string]func() interface{ version() int }{
 	prefixVisit:   func() interface{ version() int } { return &visitRecord{} },
 	prefixOutbox:  func() interface{ version() int } { return &markRecord{} },
 	prefixHolders: func() interface{ version() int } { return &holdersRecord{} },
+	prefixOpen:    func() interface{ version() int } { return &openRecord{} },
 	prefixNotice:  func() interface{ version() int } { return &noticeRecord{} },
 	prefixOwn:     func() interface{ version() int } { return &ownRecord{} },
 	prefixChannel: func() interface{ version() int } { return &channelsRecord{} },

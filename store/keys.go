@@ -22,6 +22,8 @@ import (
 //	ref/<reference>                    booking id, so that references are unique
 //	visit/<hash of the flow token>     what we know of a token                JSON
 //	holders/<hash of a phone number>   which visits of a customer hold time   JSON
+//	open/<hash of a phone number>      bookings to come of a customer         JSON
+//	listed                             that open/ has all bookings to come    JSON
 //	outbox/<booking>/<placement>       the placement is ahead of its calendar JSON
 //	own/<calendar>/<identity>          our event in a calendar: index         JSON
 //	day/<date>/<resource>/<booking>    bookings by day (UTC date): index      empty
@@ -32,6 +34,7 @@ import (
 const (
 	keyMeta       = "meta"
 	keyRestore    = "restore"
+	keyListed     = "listed"
 	prefixBusy    = "busy/"
 	prefixMirror  = "mirror/"
 	prefixChecked = "checked/"
@@ -41,6 +44,7 @@ const (
 	prefixRef     = "ref/"
 	prefixVisit   = "visit/"
 	prefixHolders = "holders/"
+	prefixOpen    = "open/"
 	prefixOutbox  = "outbox/"
 	prefixOwn     = "own/"
 	prefixDay     = "day/"

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"slotd/internal/booking"
 	"slotd/internal/calendar"
@@ -16,11 +17,12 @@ import (
 //	busy    1, window start, window length, n × (gap, length), m × (start − window start, length, booking)
 //	claims  1, n × (start − the start before, length, before, after, booking)
 //	claims  2, n × (kind, start − the start before, length, before, after, booking or visit, for a hold: until)
+//	claims  3, s × service, n × (as 2, which service: 0 for none)
 //
 // Strings are a length and their bytes.
 const (
 	packedVersion = 1
-	claimsVersion = 2 // holds and time that was left came with it
+	claimsVersion = 3 // 2 brought holds and time that was left, 3 the services
 )
 
 // The kinds of packed claims.
@@ -82,6 +84,11 @@ func unpackBusy(data []byte) (*calendar.Busy, error) {
 
 func packClaims(claims []booking.Claim) []byte {
 	out := []byte{claimsVersion}
+	services := servicesOf(claims)
+	out = binary.AppendUvarint(out, uint64(len(services)))
+	for _, s := range services {
+		out = appendString(out, s)
+	}
 	out = binary.AppendUvarint(out, uint64(len(claims)))
 	var at int64
 	for _, c := range claims {
@@ -101,7 +108,18 @@ func packClaims(claims []booking.Claim) []byte {
 		if kind == packedHold {
 			out = binary.AppendVarint(out, c.Until)
 		}
+		out = binary.AppendUvarint(out, uint64(slices.Index(services, c.Service)+1))
 		at = c.Start
+	}
+	return out
+}
+
+// servicesOf returns the services of claims, each once.
+func servicesOf(claims []booking.Claim) (out []string) {
+	for _, c := range claims {
+		if c.Service != "" && !slices.Contains(out, c.Service) {
+			out = append(out, c.Service)
+		}
 	}
 	return out
 }
@@ -113,6 +131,12 @@ func unpackClaims(data []byte) ([]booking.Claim, error) {
 	u, version, err := newUnpacker(data, claimsVersion)
 	if err != nil {
 		return nil, fmt.Errorf("claims document: %w", err)
+	}
+	services := []string{""}
+	if version > 2 {
+		for range u.count() {
+			services = append(services, u.string())
+		}
 	}
 	n := u.count()
 	claims := make([]booking.Claim, 0, n)
@@ -133,6 +157,9 @@ func unpackClaims(data []byte) ([]booking.Claim, error) {
 			c.Booking, c.Left = owner, kind == packedLeft
 		default:
 			u.bad = true
+		}
+		if version > 2 {
+			c.Service = services[u.index(len(services))]
 		}
 		claims = append(claims, c)
 		at = c.Start
@@ -205,6 +232,16 @@ func (u *unpacker) count() int {
 		return 0
 	}
 	return int(n)
+}
+
+// index reads the number of one of n things; n is at least one.
+func (u *unpacker) index(n int) int {
+	i := u.uvarint()
+	if i >= uint64(n) {
+		u.bad = true
+		return 0
+	}
+	return int(i)
 }
 
 func (u *unpacker) interval(origin int64) calendar.Interval {

@@ -25,6 +25,8 @@ type Retention struct {
 // Removed counts what a run of Retain removed.
 type Removed struct {
 	Bookings, Visits, Holders, Claims, Notices int
+	// Customers counts lists of a customer's bookings to come of which none is.
+	Customers int
 	// Waiting counts the finished bookings that were kept because something of theirs still has to reach a calendar or
 	// another system.
 	Waiting int
@@ -33,7 +35,9 @@ type Removed struct {
 }
 
 // Any reports whether anything was removed.
-func (r Removed) Any() bool { return r.Bookings+r.Visits+r.Holders+r.Claims+r.Notices > 0 }
+func (r Removed) Any() bool {
+	return r.Bookings+r.Visits+r.Holders+r.Claims+r.Notices+r.Customers > 0
+}
 
 // Bounds of a run.
 const (
@@ -49,7 +53,7 @@ const (
 func (s *Store) Retain(ctx context.Context, r Retention) (Removed, error) {
 	run := &retention{store: s, Retention: r}
 	for _, step := range []func(context.Context) error{
-		run.notices, run.visits, run.bookings, run.holders, run.claims,
+		run.notices, run.customers, run.visits, run.bookings, run.holders, run.claims,
 	} {
 		if err := step(ctx); err != nil {
 			return run.removed, fmt.Errorf("remove old records: %w", err)
@@ -69,7 +73,7 @@ type retention struct {
 // room returns how many of n records may still be removed.
 func (r *retention) room(n int) int {
 	done := r.removed
-	left := max(r.Most-done.Bookings-done.Visits-done.Holders-done.Notices, 0)
+	left := max(r.Most-done.Bookings-done.Visits-done.Holders-done.Notices-done.Customers, 0)
 	if n > left {
 		r.removed.More = true
 	}

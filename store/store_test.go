@@ -190,7 +190,7 @@ func TestNewerForms(t *testing.T) {
 	}
 	for key, fn := range packed {
 		s := newStore(t)
-		put(t, s.db, key, "\x03anything")
+		put(t, s.db, key, "\x09anything")
 		if err := s.View(t.Context(), fn); !errors.Is(err, ErrNewer) {
 			t.Errorf("%s: %v", key, err)
 		}

@@ -16,9 +16,9 @@ import (
 
 // VerifyOptions is what a store cannot say of itself.
 type VerifyOptions struct {
-	// Resources are those of the config: their capacities, and which of them share a calendar. Nil where there is no
-	// config; then overlaps of claims are not looked for.
-	Resources []booking.Resource
+	// Catalog is that of the config: how many claims may overlap, and which resources share a calendar. Nil where there is
+	// no config; then overlaps of claims are not looked for.
+	Catalog *booking.Catalog
 	// Now parts what is to come from what is past.
 	Now time.Time
 }
@@ -111,9 +111,9 @@ func each(ctx context.Context, r kv.Reader, prefix string, fn func(kv.Item)) err
 
 // verifier gathers what records say of each other.
 type verifier struct {
-	now       int64
-	resources []booking.Resource
-	report    Report
+	now     int64
+	catalog *booking.Catalog
+	report  Report
 
 	bookings   map[string]*verified
 	identities map[string]string // → booking
@@ -127,6 +127,7 @@ type verifier struct {
 	due      map[string]OutboxID        // key → whose
 	busy     map[calendar.ID]*calendar.Interval
 	mirrors  map[calendar.ID]*calendar.Interval // nil: the record cannot be read
+	listing  listing
 }
 
 // verified is a booking and what was found of it so far.
@@ -134,6 +135,7 @@ type verified struct {
 	*booking.Booking // nil: its record cannot be read
 	person, ref      bool
 	visit            bool
+	phone, listed    bool // its person has a number; it is listed under a customer
 	placements       []verifiedPlacement
 }
 
@@ -158,7 +160,7 @@ type verifiedPlacement struct{ claim, left, own, day, mark, twin bool }
 
 func newVerifier(o VerifyOptions) *verifier {
 	return &verifier{
-		now: o.Now.Unix(), resources: o.Resources, report: Report{Records: map[string]int{}, Findings: []Finding{}},
+		now: o.Now.Unix(), catalog: o.Catalog, report: Report{Records: map[string]int{}, Findings: []Finding{}},
 		bookings: map[string]*verified{}, identities: map[string]string{}, unknown: map[string]int{},
 		reported: map[string]bool{}, claimsOn: map[string][]booking.Claim{}, marks: map[OutboxID]*Mark{},
 		holds: map[seat]booking.Claim{}, visits: map[string]*holdRecord{},
@@ -207,6 +209,11 @@ func (v *verifier) record(item kv.Item) {
 	case prefixDue:
 		err = v.dueKey(item.Key, rest)
 	case prefixNotice:
+		err = checkRecord(item)
+	case prefixOpen:
+		err = v.openBookings(item.Value)
+	case keyListed:
+		v.listing.kept = true
 		err = checkRecord(item)
 	default:
 		v.unknown[kind]++

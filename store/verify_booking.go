@@ -94,6 +94,9 @@ func (v *verifier) complete(id string, e *verified) {
 	if !e.ref && !v.reported[keyRef(e.Reference)] {
 		v.foundOf(id, kindOf(prefixRef), "", "no reference record points to the booking")
 	}
+	if v.unlisted(e) {
+		v.foundOf(id, kindOf(prefixOpen), "", "the booking is not listed under its customer")
+	}
 	for i, p := range e.Placements {
 		seen := e.placements[i]
 		claims, there := v.claimsOn[p.Resource]
@@ -135,10 +138,13 @@ func (v *verifier) person(id string, item kv.Item) error {
 	e := v.bookings[id]
 	if e == nil {
 		v.foundOf(id, kindOf(prefixPerson), "", "the booking does not exist")
-	} else {
-		e.person = true
+		return checkRecord(item)
 	}
-	return checkRecord(item)
+	e.person = true
+	var r personRecord
+	err := decode(item.Value, &r, r.version)
+	e.phone = err == nil && booking.PhoneDigits(r.Phone) != ""
+	return err
 }
 
 func (v *verifier) reference(reference string, value []byte) error {

@@ -74,14 +74,22 @@ func (v *verifier) claim(resource string, c booking.Claim) {
 	case !slices.Contains(e.Active(), resource):
 		v.foundOf(c.Booking, kind, resource, "a claim of a booking that is not on the resource")
 		return
-	case c != e.Claim():
-		v.foundOf(c.Booking, kind, resource, "the claim and its booking differ in their time or buffers")
+	case agreed(c, e.Booking) != e.Claim():
+		v.foundOf(c.Booking, kind, resource, "the claim and its booking differ in their time, buffers or service")
 	}
 	for i, p := range e.Placements {
 		if p.Resource == resource && e.Wanted(i) {
 			e.placements[i].claim = true
 		}
 	}
+}
+
+// agreed returns a claim with the service of its booking where it was written before claims had one.
+func agreed(c booking.Claim, b *booking.Booking) booking.Claim {
+	if c.Service == "" {
+		c.Service = b.Service
+	}
+	return c
 }
 
 // leftClaim compares a claim on time that its booking has left with the booking.
@@ -93,7 +101,7 @@ func (v *verifier) leftClaim(resource string, c booking.Claim) {
 		return
 	case e == nil || e.Booking == nil:
 		return
-	case c.End > v.now && !slices.Contains(e.Claims(resource), c):
+	case c.End > v.now && !slices.Contains(e.Claims(resource), agreed(c, e.Booking)):
 		v.foundOf(c.Booking, kind, resource, "the claims say that the booking has left a time, and it has not")
 		return
 	}

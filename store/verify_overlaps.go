@@ -11,14 +11,15 @@ import (
 
 // overlaps looks for time that was sold too often. What people do in their calendars may overlap, but is marked.
 func (v *verifier) overlaps() {
-	if v.resources == nil {
+	if v.catalog == nil {
 		v.report.NotChecked = append(v.report.NotChecked,
 			"overlaps of claims: without a config it is not known how many a resource takes, nor who shares a calendar")
 		return
 	}
 	known, before := map[string]bool{}, sharing{}
-	for i := range v.resources {
-		a := &v.resources[i]
+	resources := v.catalog.Business().Resources
+	for i := range resources {
+		a := &resources[i]
 		known[a.ID] = true
 		v.crowded(a)
 		for _, b := range before.with(a) {
@@ -100,20 +101,22 @@ func running(claims []claimOn, c claimOn) []claimOn {
 
 // crowded finds each claim that begins when the resource is full already.
 func (v *verifier) crowded(r *booking.Resource) {
-	capacity := max(r.Capacity, 1)
+	capacity := func(service string) int { return max(v.catalog.Capacity(r.ID, service), 1) }
 	var now []claimOn
 	for _, c := range v.timeline(r.ID) {
-		now = running(now, c)
-		full := len(now) >= capacity
-		now = append(now, c)
-		if !full {
+		now = append(running(now, c), c)
+		most := capacity(c.Service)
+		for _, o := range now {
+			most = min(most, capacity(o.Service))
+		}
+		if len(now) <= most {
 			continue
 		}
 		other := now[len(now)-2].name()
 		switch {
 		case !v.byPeople(now):
 			v.foundOf(c.Booking, kindOf(prefixClaims), r.ID,
-				"the claim overlaps that of %s, and the resource takes %d at a time", other, capacity)
+				"the claim overlaps that of %s, and the resource takes %d at a time", other, most)
 		case v.unmarked(now, r.ID, capacity):
 			v.foundOf(c.Booking, kindOf(prefixClaims), r.ID,
 				"the claim overlaps that of %s by a person's doing, and neither is marked as a conflict", other)
@@ -128,7 +131,7 @@ func (v *verifier) byPeople(claims []claimOn) bool {
 
 // unmarked reports whether a booking that a person put where others are was seen there, and none of them says so.
 // Buffers that meet are no conflict.
-func (v *verifier) unmarked(claims []claimOn, resource string, capacity int) bool {
+func (v *verifier) unmarked(claims []claimOn, resource string, capacity func(string) int) bool {
 	told, alone := false, false
 	for _, c := range claims {
 		e := v.bookings[c.Booking]

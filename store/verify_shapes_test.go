@@ -143,7 +143,7 @@ func TestVerifyFindsWrongShapes(t *testing.T) {
 			if diff := cmp.Diff(c.want, lines(report)); diff != "" {
 				t.Error(diff)
 			}
-			coming, err := s.VerifyComing(t.Context(), VerifyOptions{Resources: verifyResources, Now: created})
+			coming, err := s.VerifyComing(t.Context(), VerifyOptions{Catalog: catalogOf(verifyResources), Now: created})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -226,7 +226,7 @@ func TestReclaim(t *testing.T) {
 func TestVerifyComing(t *testing.T) {
 	look := func(t *testing.T, s *Store) Report {
 		t.Helper()
-		report, err := s.VerifyComing(t.Context(), VerifyOptions{Resources: verifyResources, Now: created})
+		report, err := s.VerifyComing(t.Context(), VerifyOptions{Catalog: catalogOf(verifyResources), Now: created})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,11 +17,11 @@ import (
 	"slotd/store/kv/bolt"
 )
 
-// The clinic of these tests: Adams and Clark share a calendar, Baker takes two at a time.
+// The clinic of these tests: Adams and Clark share a calendar, Baker takes two at a time, and a class three wherever it is.
 var verifyResources = []booking.Resource{
-	{ID: "adams", BookInto: "g/adams", Blocks: []calendar.ID{"g/adams"}, Capacity: 1},
-	{ID: "baker", BookInto: "g/baker", Blocks: []calendar.ID{"g/baker"}, Capacity: 2},
-	{ID: "clark", BookInto: "g/clark", Blocks: []calendar.ID{"g/clark", "g/adams"}, Capacity: 1},
+	{ID: "adams", BookInto: "g/adams", Blocks: []calendar.ID{"g/adams"}},
+	{ID: "baker", BookInto: "g/baker", Blocks: []calendar.ID{"g/baker"}, Rules: booking.Rules{Capacity: new(2)}},
+	{ID: "clark", BookInto: "g/clark", Blocks: []calendar.ID{"g/clark", "g/adams"}},
 }
 
 // sold returns a booking of half an hour with buffers of ten minutes, that begins minutes after a day from created.
@@ -68,7 +68,7 @@ func newClinic(t *testing.T) (kv.DB, *Store) {
 	t.Helper()
 	db, _ := newDB(t)
 	s := create(t, db)
-	b1, b2, old := sold("b1", "adams", 0), sold("b2", "baker", 0), sold("old", "adams", -5*24*60)
+	b1, b2, old := sold("b1", "adams", 0), sold("b2", "baker", 0), sold("old", "adams", -11*24*60)
 	for _, b := range []*booking.Booking{b1, b2, old} {
 		insert(t, s, b)
 	}
@@ -104,9 +104,18 @@ func readOf(start time.Time) *calendar.Busy {
 	}
 }
 
+// catalogOf returns the rules of the clinic with some resources; nil without any.
+func catalogOf(resources []booking.Resource) *booking.Catalog {
+	if resources == nil {
+		return nil
+	}
+	class := booking.Service{ID: "class", Rules: booking.Rules{Capacity: new(3)}}
+	return booking.NewCatalog(booking.Business{Services: []booking.Service{class}, Resources: resources})
+}
+
 func verifyAll(t *testing.T, db kv.DB, resources []booking.Resource) Report {
 	t.Helper()
-	report, err := Verify(t.Context(), db, VerifyOptions{Resources: resources, Now: created})
+	report, err := Verify(t.Context(), db, VerifyOptions{Catalog: catalogOf(resources), Now: created})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,9 +187,9 @@ func TestVerifyFindsDamage(t *testing.T) {
 		change(b)
 		return string(packBusy(b))
 	}
-	c1, old := sold("b1", "adams", 0).Claim(), sold("old", "adams", -5*24*60).Claim()
-	late := c1
-	late.After = 0
+	c1, old := sold("b1", "adams", 0).Claim(), sold("old", "adams", -11*24*60).Claim()
+	late, other := c1, c1
+	late.After, other.Service = 0, "class"
 	for _, c := range []struct{ name, key, value, want string }{
 		// value "-" deletes the key
 		{"undecodable", keyBooking("b1"), "{", "booking b1: the record cannot be decoded"},
@@ -217,7 +226,9 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{"two claims", keyClaims("adams"), claims(old, c1, c1),
 			"claims adams, booking b1 (REF-B1): the booking has more than one claim on the resource"},
 		{"other buffers", keyClaims("adams"), claims(old, late),
-			"claims adams, booking b1 (REF-B1): the claim and its booking differ in their time or buffers"},
+			"claims adams, booking b1 (REF-B1): the claim and its booking differ in their time, buffers or service"},
+		{"another service", keyClaims("adams"), claims(old, other),
+			"claims adams, booking b1 (REF-B1): the claim and its booking differ in their time, buffers or service"},
 		{"claim of nothing", keyClaims("adams"), claims(old, c1, sold("b9", "adams", 90).Claim()),
 			"claims adams, booking b9: a claim of a booking that does not exist"},
 		{"claim elsewhere", keyClaims("clark"), claims(sold("b2", "baker", 90).Claim()),
@@ -294,6 +305,28 @@ func TestVerifyFindsDamage(t *testing.T) {
 	}
 }
 
+// TestVerifyClaimsWithoutService: claims that were written before they had a service agree with their bookings.
+func TestVerifyClaimsWithoutService(t *testing.T) {
+	db, s := newClinic(t)
+	changed(t, s, "b2", func(b *booking.Booking) {
+		if err := b.Cancel(act(booking.ByCustomer)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, r := range []string{"adams", "baker"} { // of Baker it is time that was left
+		claims := claimsOf(t, s, r)
+		for i := range claims {
+			claims[i].Service = ""
+		}
+		updateErr(t, s, func(tx *Tx) error { tx.PutClaims(r, claims); return nil })
+	}
+	same(t, "findings", []string{}, lines(verifyAll(t, db, verifyResources)))
+	insert(t, s, sold("b3", "adams", 10)) // they take their time all the same
+	same(t, "findings", []string{
+		"claims adams, booking b3 (REF-B3): the claim overlaps that of booking b1, and the resource takes 1 at a time",
+	}, lines(verifyAll(t, db, verifyResources)))
+}
+
 // damage writes a raw key, "-" deletes it, and "-+" writes a mark with its due key.
 func damage(t *testing.T, db kv.DB, key, value string) {
 	t.Helper()
@@ -330,6 +363,11 @@ func TestVerifyFindsWrongBookings(t *testing.T) {
 			}
 		}
 	}
+	class := func(id string, minutes int) *booking.Booking {
+		b := sold(id, "adams", minutes)
+		b.Service = "class"
+		return b
+	}
 	same := sold("b3", "clark", 300)
 	same.Placements[0].Identity = "identity-b1"
 	for _, c := range []struct {
@@ -344,6 +382,13 @@ func TestVerifyFindsWrongBookings(t *testing.T) {
 		{"they only touch", inserted(sold("b3", "adams", 50)), []string{}},
 		{"one too many", inserted(sold("b3", "baker", 10), sold("b4", "baker", 20), sold("b5", "baker", 60)), []string{
 			"claims baker, booking b4 (REF-B4): the claim overlaps that of booking b3, and the resource takes 2 at a time"}},
+		{"a class of three", inserted(class("b3", 300), class("b4", 300), class("b5", 310)), []string{}},
+		{"a class of four", inserted(class("b3", 300), class("b4", 300), class("b5", 300), class("b6", 310)), []string{
+			"claims adams, booking b6 (REF-B6): the claim overlaps that of booking b5, and the resource takes 3 at a time"}},
+		{"a class and another service", inserted(class("b3", 300), sold("b4", "adams", 310)), []string{
+			"claims adams, booking b4 (REF-B4): the claim overlaps that of booking b3, and the resource takes 1 at a time"}},
+		{"a class over another service", inserted(sold("b3", "adams", 300), class("b4", 310)), []string{
+			"claims adams, booking b4 (REF-B4): the claim overlaps that of booking b3, and the resource takes 1 at a time"}},
 		{"a shared calendar", inserted(sold("b3", "clark", 10)), []string{
 			"claims clark, booking b3 (REF-B3): the claim overlaps that of booking b1 on adams, which shares a calendar"}},
 		{"a claim of a cancelled one", changed(sold("b3", "adams", 90), func(b *booking.Booking) { b.Status = booking.Cancelled }),
@@ -400,7 +445,7 @@ func BenchmarkVerify(b *testing.B) {
 	var resources []booking.Resource
 	var wg sync.WaitGroup
 	for doctor := range doctors { // at once: the engine then commits many in one go
-		resources = append(resources, booking.Resource{ID: fmt.Sprintf("doctor%d", doctor), Capacity: 1})
+		resources = append(resources, booking.Resource{ID: fmt.Sprintf("doctor%d", doctor)})
 		wg.Go(func() {
 			for i := 0; i < bookings/doctors; i += perUpdate {
 				if err := s.Update(b.Context(), func(tx *Tx) error { return insertMany(tx, doctor, i, perUpdate) }); err != nil {
@@ -411,7 +456,7 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	}
 	wg.Wait()
-	o := VerifyOptions{Resources: resources, Now: created}
+	o := VerifyOptions{Catalog: catalogOf(resources), Now: created}
 	for _, form := range []struct {
 		name  string
 		check func() (Report, error)

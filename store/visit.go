@@ -13,7 +13,9 @@ type Visit struct {
 	Known bool
 	// Phone and Name are the customer's, as far as they were known when the token was made.
 	Phone, Name string
-	Expires     time.Time
+	// Zone is the IANA zone of the customer, "" when it is not known.
+	Zone    string
+	Expires time.Time
 	// Hold is the time that the token's customer has chosen; it may be over. Nil when none was.
 	Hold *Hold
 	// Outcome is set once the token made its booking.
@@ -35,6 +37,7 @@ type visitRecord struct {
 	Known   bool           `json:"known,omitempty"`
 	Phone   string         `json:"phone,omitempty"`
 	Name    string         `json:"name,omitempty"`
+	Zone    string         `json:"zone,omitempty"`
 	Expires time.Time      `json:"expires"`
 	Hold    *holdRecord    `json:"hold,omitempty"`
 	Outcome *outcomeRecord `json:"outcome,omitempty"`
@@ -61,7 +64,7 @@ func (g getter) Visit(key string) (*Visit, error) {
 	if found, err := g.record(keyVisit(key), &r); err != nil || !found {
 		return nil, err
 	}
-	v := &Visit{Known: r.Known, Phone: r.Phone, Name: r.Name, Expires: r.Expires}
+	v := &Visit{Known: r.Known, Phone: r.Phone, Name: r.Name, Zone: r.Zone, Expires: r.Expires}
 	if h := r.Hold; h != nil {
 		v.Hold = &Hold{Resources: h.Resources, Service: h.Service, Start: h.Start, Since: h.Since, Until: h.Until}
 	}
@@ -73,7 +76,7 @@ func (g getter) Visit(key string) (*Visit, error) {
 
 // PutVisit writes a visit.
 func (t *Tx) PutVisit(key string, v *Visit) {
-	r := visitRecord{V: recordVersion, Known: v.Known, Phone: v.Phone, Name: v.Name, Expires: v.Expires.UTC()}
+	r := visitRecord{V: recordVersion, Known: v.Known, Phone: v.Phone, Name: v.Name, Zone: v.Zone, Expires: v.Expires.UTC()}
 	if h := v.Hold; h != nil {
 		r.Hold = &holdRecord{
 			Resources: h.Resources, Service: h.Service, Start: h.Start, Since: h.Since.UTC(), Until: h.Until.UTC(),

@@ -15,7 +15,7 @@ func TestVisit(t *testing.T) {
 	if key != VisitKey(token) || key == VisitKey(token+" ") || strings.ContainsAny(key, "/%") {
 		t.Errorf("key %q", key)
 	}
-	v := &Visit{Known: true, Phone: "15550100", Name: "Ann Example", Expires: created.Add(time.Hour)}
+	v := &Visit{Known: true, Phone: "15550100", Name: "Ann Example", Zone: "Asia/Tokyo", Expires: created.Add(time.Hour)}
 	update(t, s, func(tx *Tx) { tx.PutVisit(key, v) })
 	visit := func() (got *Visit) {
 		view(t, s, func(r *Reader) error {

@@ -82,7 +82,7 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig), cals ...calendar.ID) 
 				return booking.Templates{Title: "{name}"}.Render(b, p, "", "")
 			},
 			Zone:     func(string) string { return "Europe/Berlin" },
-			Capacity: func(string) int { return 1 },
+			Capacity: func(_, _ string) int { return 1 },
 			Log:      slog.New(slog.DiscardHandler),
 		}
 		defer func() {

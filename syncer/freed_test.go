@@ -25,10 +25,14 @@ func (r *rig) room(tx interface {
 	if err != nil {
 		return 0, err
 	}
-	res := &booking.Resource{ID: "adams", Zone: time.UTC, Blocks: []calendar.ID{cal1}, BookInto: cal1, Capacity: 1}
-	svc := &booking.Service{ID: "check", Duration: at.Duration(), Grid: at.Duration()}
+	catalog := booking.NewCatalog(booking.Business{
+		Services: []booking.Service{{ID: "check", Rules: booking.Rules{Duration: new(at.Duration())}}},
+		Resources: []booking.Resource{
+			{ID: "adams", Services: []string{"check"}, Zone: time.UTC, Blocks: []calendar.ID{cal1}, BookInto: cal1},
+		},
+	})
 	facts := booking.Facts{Busy: []*calendar.Busy{busy}, Claims: claims, Now: time.Now().Unix()}
-	return booking.NewState(res, svc, booking.Bounds{Latest: 1 << 60}, facts).Room(at.Start), nil
+	return booking.NewState(catalog.Offer("", "adams", "check"), booking.Bounds{Latest: 1 << 60}, facts).Room(at.Start), nil
 }
 
 var errTaken = errors.New("taken")

@@ -157,7 +157,7 @@ func withGoogle(t *testing.T, rule *fault.Rule) {
 		Store: st, Calendars: []calendar.ID{"g/adams"}, Poll: time.Minute, Ahead: 5 * 24 * time.Hour,
 		Accounts: map[string]syncer.Account{"g": {Source: client, Sink: client, Concurrency: 4, PerMinute: 600}},
 		Describe: func(*booking.Booking, booking.Person, booking.Placement) (string, string) { return "Check-up", "" },
-		Zone:     func(string) string { return "Europe/Berlin" }, Capacity: func(string) int { return 1 },
+		Zone:     func(string) string { return "Europe/Berlin" }, Capacity: func(_, _ string) int { return 1 },
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -139,7 +139,7 @@ func (m *mirror) taken(r claimsReader, busy *calendar.Busy, b *booking.Booking, 
 	}
 	resource := b.Placements[placement].Resource
 	claims, err := r.Claims(resource)
-	if err != nil || b.Crowded(claims, m.cfg.Capacity(resource), m.cfg.Now().Unix()) {
+	if err != nil || b.Crowded(claims, m.cfg.capacityOf(resource), m.cfg.Now().Unix()) {
 		return err == nil, err
 	}
 	for _, o := range busy.Own {
@@ -200,4 +200,9 @@ func (m *mirror) forget(ctx context.Context, past []store.OwnEvent) error {
 		}
 	}
 	return nil
+}
+
+// capacityOf returns how many bookings a resource takes at a time while a service is there.
+func (c *Config) capacityOf(resource string) func(service string) int {
+	return func(service string) int { return c.Capacity(resource, service) }
 }

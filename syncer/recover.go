@@ -288,7 +288,7 @@ func (r *recovery) markConflicts(tx *store.Tx, b *booking.Booking) error {
 		if err != nil {
 			return err
 		}
-		if b.Crowded(claims, r.cfg.Capacity(p.Resource), now.Unix()) {
+		if b.Crowded(claims, r.cfg.capacityOf(p.Resource), now.Unix()) {
 			b.SetConflict(i, true, now)
 		}
 	}

@@ -64,11 +64,12 @@ func (r *rig) over() {
 	if r.store.Restoring() != nil || len(r.Restoring()) > 0 {
 		r.t.Fatalf("the restore waits for %v", r.Restoring())
 	}
-	report, err := store.Verify(r.t.Context(), r.db.DB, store.VerifyOptions{Now: time.Now(), Resources: []booking.Resource{
+	catalog := booking.NewCatalog(booking.Business{Resources: []booking.Resource{
 		{ID: "adams", BookInto: cal1, Blocks: []calendar.ID{cal1}},
 		{ID: "baker", BookInto: cal2, Blocks: []calendar.ID{cal2}},
-		{ID: "room", BookInto: cal2, Blocks: []calendar.ID{cal2}, Capacity: 9},
+		{ID: "room", BookInto: cal2, Blocks: []calendar.ID{cal2}, Rules: booking.Rules{Capacity: new(9)}},
 	}})
+	report, err := store.Verify(r.t.Context(), r.db.DB, store.VerifyOptions{Now: time.Now(), Catalog: catalog})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -75,9 +75,9 @@ type Config struct {
 	Ahead time.Duration
 	// Describe returns what staff read in the event of a booking. It must be pure.
 	Describe func(*booking.Booking, booking.Person, booking.Placement) (title, body string)
-	// Zone returns the IANA zone of a resource, Capacity how many bookings it takes at a time.
+	// Zone returns the IANA zone of a resource, Capacity how many bookings it takes at a time while a service is there.
 	Zone     func(resource string) string
-	Capacity func(resource string) int
+	Capacity func(resource, service string) int
 	// Identity returns the provider identity of a placement, and Terms the buffers of a service and whether a resource can be
 	// chosen for it: both are asked about bookings that are recovered from their events after a restore. They may be nil.
 	Identity func(cal calendar.ID, booking, resource string, attempt int) string
@@ -216,6 +216,9 @@ type Status struct {
 	Next time.Time
 	// Odd counts the busy events of the last snapshot whose times make no sense; see [calendar.Event].
 	Odd int
+	// FreeDays counts the all-day events of the last snapshot that had not ended when it was read and block nothing because
+	// they are marked as free; see [calendar.Event]. Occurrences of a series count each.
+	FreeDays int
 }
 
 // WriteStatus is what is known of writing to one calendar.

@@ -400,7 +400,7 @@ func TestTheSlotWasTaken(t *testing.T) {
 // TestNeighboursAreNoConflict: our other bookings are not somebody, whether written or not.
 func TestNeighboursAreNoConflict(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.cfg.Capacity = func(string) int { return 8 }
+		r.cfg.Capacity = func(_, service string) int { return map[string]int{"check": 8}[service] }
 		r.make()
 		r.start()
 		for i := range 8 {

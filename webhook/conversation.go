@@ -28,6 +28,8 @@ type conversation struct {
 	trail *trail
 	// chooses says by screen what customers choose on it.
 	chooses map[string]chooses
+	// orders say by screen in which order the Flow asks for the day and the resource.
+	orders map[string]order
 }
 
 // CheckFlow says why the endpoint could not serve a Flow that is well formed in itself; nil when it can.
@@ -46,6 +48,7 @@ func newConversation(cfg Config) (*conversation, error) {
 	}
 	return &conversation{
 		cfg: cfg, desk: cfg.Desk, flow: cfg.Flow, trail: newTrail(trailSize), chooses: choosesOf(cfg.Flow),
+		orders: ordersOf(cfg.Flow),
 	}, nil
 }
 
@@ -152,6 +155,9 @@ func (c *conversation) act(ctx context.Context, t *turn) answer {
 	switch t.req.Action {
 	case flow.ActionInit:
 		c.trail.forget(t.req.FlowToken)
+		if text, outcome := c.may(ctx, t); text != "" {
+			return c.again(ctx, t, text, outcome)
+		}
 		return c.show(ctx, t, t.screen, Shown)
 	case flow.ActionBack:
 		return c.back(ctx, t)
@@ -200,6 +206,9 @@ func (c *conversation) exchange(ctx context.Context, t *turn) answer {
 func (c *conversation) advance(ctx context.Context, t *turn, by *flow.Action) answer {
 	outcome, text := Refused, c.check(t)
 	if text == "" {
+		text, outcome = c.may(ctx, t)
+	}
+	if text == "" {
 		text, outcome = c.checkTimes(ctx, t)
 	}
 	if text == "" {
@@ -232,7 +241,7 @@ func (c *conversation) back(ctx context.Context, t *turn) answer {
 
 // check resolves the ids of a payload. The text says what is wrong; empty: nothing.
 func (c *conversation) check(t *turn) string {
-	_, err := c.desk.Resolve(choiceOf(t.choices))
+	_, err := c.resolve(t.screen, t.choices)
 	var unknown *desk.UnknownError
 	if errors.As(err, &unknown) {
 		return "Sorry, this " + noun(unknown.What) + " can't be booked. Please choose again."
@@ -247,7 +256,7 @@ func (c *conversation) check(t *turn) string {
 
 // checkTimes asks whether the day still has a slot and the slot is still free.
 func (c *conversation) checkTimes(ctx context.Context, t *turn) (string, Outcome) {
-	choice, _ := c.desk.Resolve(choiceOf(t.choices))
+	choice, _ := c.resolve(t.screen, t.choices)
 	if id, ok := t.choices[flow.ChosenSlot]; ok {
 		start, text := c.start(t, id)
 		if text != "" {
@@ -264,6 +273,8 @@ func (c *conversation) checkTimes(ctx context.Context, t *turn) (string, Outcome
 		switch {
 		case err != nil:
 			return textTrouble, Failed
+		case len(starts) == 0 && c.orders[t.screen.ID].narrows && choice.Resource != desk.Any:
+			return textNotThatDay, DayFull
 		case len(starts) == 0:
 			return textNoTimes, DayFull
 		}
@@ -277,6 +288,7 @@ func (c *conversation) choose(ctx context.Context, t *turn, choice desk.Choice, 
 	if len(t.screen.Next) > 0 {
 		var lost *desk.LostError
 		var bad *desk.TokenError
+		var refused *desk.CustomerError
 		err := c.desk.Hold(ctx, t.req.FlowToken, choice, start)
 		switch {
 		case err == nil, errors.As(err, &bad): // booked by another device just now: the next request is told
@@ -284,6 +296,8 @@ func (c *conversation) choose(ctx context.Context, t *turn, choice desk.Choice, 
 		case errors.As(err, &lost):
 			t.lost = start
 			return lostText(lost.Reason), lostOutcome(lost.Reason)
+		case errors.As(err, &refused):
+			return c.customerText(t, refused), customerOutcome(refused)
 		}
 		c.cfg.Log.Warn("holding a slot failed", "screen", t.screen.ID, "error", err)
 	}
@@ -305,7 +319,7 @@ func (c *conversation) start(t *turn, id string) (int64, string) {
 		return 0, textNotOffered
 	}
 	if date, ok := t.choices[flow.ChosenDate]; ok {
-		if day, err := calendar.ParseDate(date); err != nil || calendar.DateOf(start, c.desk.Zone()) != day {
+		if day, err := calendar.ParseDate(date); err != nil || calendar.DateOf(start, t.visitor.Zone) != day {
 			return 0, textNotOffered
 		}
 	}
@@ -314,7 +328,7 @@ func (c *conversation) start(t *turn, id string) (int64, string) {
 
 // confirm books. Whoever lost the slot gets a reason and other times on the same screen.
 func (c *conversation) confirm(ctx context.Context, t *turn) answer {
-	choice, err := c.desk.Resolve(choiceOf(t.choices))
+	choice, err := c.resolve(t.screen, t.choices)
 	if err != nil {
 		return c.again(ctx, t, c.check(t), Refused)
 	}
@@ -324,10 +338,11 @@ func (c *conversation) confirm(ctx context.Context, t *turn) answer {
 	}
 	done, err := c.desk.Confirm(ctx, desk.Confirm{
 		Token: t.req.FlowToken, Request: fingerprint(t.req), Choice: choice, Start: start, Person: c.person(t),
-		Answer: c.success,
+		Answer: func(b *booking.Booking) []byte { return c.success(b, t.visitor) },
 	})
 	var lost *desk.LostError
 	var bad *desk.TokenError
+	var refused *desk.CustomerError
 	switch {
 	case err == nil:
 		outcome := Booked
@@ -340,6 +355,8 @@ func (c *conversation) confirm(ctx context.Context, t *turn) answer {
 		return c.again(ctx, t, lostText(lost.Reason), lostOutcome(lost.Reason))
 	case errors.As(err, &bad):
 		return c.refused(ctx, t, bad)
+	case errors.As(err, &refused):
+		return c.again(ctx, t, c.customerText(t, refused), customerOutcome(refused))
 	}
 	return c.apology(ctx, t, err)
 }
@@ -366,7 +383,7 @@ func (c *conversation) instead(t *turn) {
 	delete(t.choices, flow.Alternative)
 	t.choices[flow.ChosenSlot] = desk.SlotID(start)
 	if _, ok := t.choices[flow.ChosenDate]; ok {
-		t.choices[flow.ChosenDate] = calendar.DateOf(start, c.desk.Zone()).String()
+		t.choices[flow.ChosenDate] = calendar.DateOf(start, t.visitor.Zone).String()
 	}
 }
 
@@ -399,7 +416,7 @@ func (c *conversation) spent(t *turn) answer {
 	if t.req.Action == flow.ActionDataExchange && s.Request == fingerprint(t.req) {
 		return c.done(t, s.Answer, Repeated)
 	}
-	return c.close(t.req, c.spentText(s.Booking), TokenSpent)
+	return c.close(t.req, c.spentText(s.Booking, t.visitor), TokenSpent)
 }
 
 // closed ends a conversation whose token cannot be used.
@@ -448,6 +465,16 @@ func (c *conversation) person(t *turn) booking.Person {
 }
 
 const maxAnswers = 20
+
+// resolve checks and completes what was chosen, as it concerns a screen. Where the Flow only asks later whom to see, that is
+// everybody, whatever is taken where a Flow does not ask.
+func (c *conversation) resolve(s *flow.Screen, choices map[flow.Name]string) (desk.Choice, error) {
+	choice := choiceOf(choices)
+	if choice.Resource == "" && c.orders[s.ID].whoLater {
+		choice.Resource = desk.Any
+	}
+	return c.desk.Resolve(choice)
+}
 
 // choiceOf picks the ids of a desk.Choice from a payload.
 func choiceOf(choices map[flow.Name]string) desk.Choice {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"slotd/internal/booking"
+	"slotd/internal/desk"
 	"slotd/internal/emulator/whatsapp"
 	"slotd/store/kv"
 )
@@ -231,7 +232,7 @@ func TestAnswersStaySmall(t *testing.T) {
 func TestNothingPrivateIsLogged(t *testing.T) {
 	r := newRig(t, single())
 	ctx := context.Background()
-	token, err := r.desk.NewToken(ctx, "493055501999", "Planted Tokenname")
+	token, err := r.desk.NewToken(ctx, desk.Invitation{Phone: "493055501999", Name: "Planted Tokenname"})
 	check(t, err)
 	private := map[string]string{
 		"token": token, "name": "Planted Name", "number": "493055501999", "known name": "Planted Tokenname",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"slotd/internal/booking"
+	"slotd/internal/desk"
 	"slotd/internal/emulator/whatsapp"
 	"slotd/store"
 )
@@ -186,7 +187,7 @@ func TestHoldsOfOneCustomer(t *testing.T) {
 	ctx := context.Background()
 	var last *whatsapp.Phone
 	for _, at := range []string{"09:00", "09:30", "10:00"} {
-		token, err := r.desk.NewToken(ctx, "4930555", "Sam Example")
+		token, err := r.desk.NewToken(ctx, desk.Invitation{Phone: "4930555", Name: "Sam Example"})
 		check(t, err)
 		last = r.phoneWith(token)
 		toTimes(t, last, tuesday)

@@ -48,9 +48,14 @@ const (
 	LostNotOffered Outcome = "lost_not_offered"
 	LostTooSoon    Outcome = "lost_too_soon"
 	LostTooFar     Outcome = "lost_too_far"
+	LostCapped     Outcome = "lost_capped" // as many bookings as may be are there
 	LostUnknown    Outcome = "lost_calendar_unknown"
 	LostBusy       Outcome = "lost_busy"
 	LostBooked     Outcome = "lost_booked"
+
+	// The customer cannot book, whatever is free.
+	CustomerBlocked    Outcome = "customer_blocked"
+	CustomerHasBooking Outcome = "customer_has_booking"
 
 	TokenMissing   Outcome = "token_missing"
 	TokenSignature Outcome = "token_signature"
@@ -68,7 +73,8 @@ func Outcomes() (bare, talk []Outcome) {
 	talk = []Outcome{
 		Shown, Refreshed, Paged, WentBack, Booked, Repeated, Reported,
 		Stale, Refused, UnknownAction, UnknownScreen, UnknownPayload, DayFull, Failed, Uncertain,
-		LostNotOffered, LostTooSoon, LostTooFar, LostUnknown, LostBusy, LostBooked,
+		LostNotOffered, LostTooSoon, LostTooFar, LostCapped, LostUnknown, LostBusy, LostBooked,
+		CustomerBlocked, CustomerHasBooking,
 		TokenMissing, TokenSignature, TokenUnknown, TokenExpired, TokenSpent,
 	}
 	return bare, talk
@@ -80,6 +86,8 @@ func lostOutcome(r booking.Reason) Outcome {
 		return LostTooSoon
 	case booking.TooFar:
 		return LostTooFar
+	case booking.Capped:
+		return LostCapped
 	case booking.Unknown:
 		return LostUnknown
 	case booking.Busy:
@@ -259,9 +267,14 @@ func (c *conversation) steps(t *turn, a answer, did chooses) []Made {
 			out = append(out, Made{StepOpened, a.screen})
 		}
 		out = append(out, c.firsts(t, did)...)
-	case LostNotOffered, LostTooSoon, LostTooFar, LostUnknown, LostBusy, LostBooked:
+	case LostNotOffered, LostTooSoon, LostTooFar, LostCapped, LostUnknown, LostBusy, LostBooked:
 		out = append(out, c.firsts(t, did&^choosesSlot)...)
 		out = append(out, Made{StepLost, a.from})
+	case CustomerBlocked, CustomerHasBooking:
+		if t.req.Action == flow.ActionInit {
+			out = append(out, Made{StepOpened, a.screen})
+		}
+		out = append(out, c.firsts(t, did&^choosesSlot)...)
 	}
 	if a.outcome == Booked {
 		out = append(out, Made{StepConfirmed, a.from})

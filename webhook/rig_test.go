@@ -163,24 +163,24 @@ type rig struct {
 	appflow []byte
 }
 
-func weekly(from, to int) booking.Hours {
+func weekly(from, to int) *booking.Hours {
 	var h booking.Hours
 	for day := range h {
 		h[day] = []booking.Span{{From: from, To: to}}
 	}
-	return h
+	return &h
 }
 
 func doctor(id, title string, services []string, departments ...string) booking.Resource {
 	cal := calendar.ID("acct/" + id)
 	return booking.Resource{
 		ID: id, Title: title, Departments: departments, Services: services, Zone: berlin,
-		Hours: weekly(9*60, 12*60), Blocks: []calendar.ID{cal}, BookInto: cal, Capacity: 1,
+		Blocks: []calendar.ID{cal}, BookInto: cal, Rules: booking.Rules{Hours: weekly(9*60, 12*60)},
 	}
 }
 
 func service(id, title string, length time.Duration) booking.Service {
-	return booking.Service{ID: id, Title: title, Duration: length, Grid: length}
+	return booking.Service{ID: id, Title: title, Rules: booking.Rules{Duration: &length}}
 }
 
 // twoDepartments is the clinic of most tests: two departments, two services, three doctors.
@@ -249,9 +249,12 @@ func (r *rig) open(fresh bool) {
 		hold = 0
 	}
 	r.desk, err = desk.New(desk.Config{
-		Store: r.store, Zone: berlin, Departments: r.clinic.departments, Services: r.clinic.services,
-		Resources: r.clinic.resources, Horizon: r.clinic.horizon, ServeWithin: 15 * time.Minute,
-		Hold: hold, HoldsPerCustomer: 2,
+		Store: r.store,
+		Business: booking.Business{
+			Zone: berlin, Rules: booking.Rules{Notice: new(time.Duration(0)), Horizon: &r.clinic.horizon},
+			Departments: r.clinic.departments, Services: r.clinic.services, Resources: r.clinic.resources,
+		},
+		ServeWithin: 15 * time.Minute, Hold: hold, HoldsPerCustomer: 2,
 		TokenTTL: 72 * time.Hour, AcceptForeignTokens: r.clinic.foreign, Defaults: r.clinic.defaults,
 		Identity: func(cal calendar.ID, b, res string, n int) string { return fmt.Sprint(cal, b, res, n) },
 		Now:      r.clock.now,
@@ -326,7 +329,7 @@ func slot(t testing.TB, date, at string) string { return desk.SlotID(wall(t, dat
 
 func (r *rig) token() string {
 	r.t.Helper()
-	token, err := r.desk.NewToken(context.Background(), "", "")
+	token, err := r.desk.NewToken(context.Background(), desk.Invitation{})
 	check(r.t, err)
 	return token
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,7 +35,7 @@ func (c *conversation) again(ctx context.Context, t *turn, text string, outcome 
 }
 
 func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text string, outcome Outcome) answer {
-	p := &page{c: c, t: t, screen: s, limit: 20}
+	p := &page{c: c, t: t, screen: s, limit: 20, order: c.orders[s.ID]}
 	values, err := p.values(ctx)
 	if err != nil {
 		c.cfg.Log.Error("filling a screen failed", "screen", s.ID, "error", err)
@@ -66,11 +67,13 @@ type page struct {
 	screen *flow.Screen
 	limit  int
 	notice string // what the customer should know beside the data
-	// waiting is set when a list is empty because something above it was not chosen yet, nothing when a lost slot has no
-	// alternative, none when no time at all can be chosen where one should be.
+	// waiting is set when a list is empty because something above it was not chosen yet, nothing when no other choice on the
+	// screen would help, so that the notice is all there is to say, none when no time at all can be chosen where one should be.
 	waiting, nothing, none bool
 
+	order  order
 	choice desk.Choice
+	clocks clocks
 	v      flow.Values
 }
 
@@ -79,22 +82,25 @@ func (p *page) values(ctx context.Context) (flow.Values, error) {
 		Lists: map[flow.Name][]flow.Option{}, Flags: map[flow.Name]bool{}, Texts: map[flow.Name]string{},
 		Dates: map[flow.Name][]string{}, Echo: p.t.extras,
 	}
-	p.texts()
-	choice, err := p.c.desk.Resolve(choiceOf(p.t.choices))
+	choice, err := p.c.resolve(p.screen, p.t.choices)
 	if err != nil {
-		choice = p.fitting(choiceOf(p.t.choices))
+		choice = p.fitting()
 	}
-	p.choice = choice
-	p.catalog()
-	err = p.times(ctx)
+	p.choice, p.clocks = choice, p.c.clocks(p.t.visitor, choice)
+	p.texts()
+	if err = p.catalog(ctx); err == nil {
+		err = p.times(ctx)
+	}
 	p.noEmptyLists()
 	return p.v, err
 }
 
 // fitting returns as much of a choice as goes together: what was wrong is asked again.
-func (p *page) fitting(c desk.Choice) desk.Choice {
-	for _, less := range []desk.Choice{{Department: c.Department, Service: c.Service}, {Department: c.Department}} {
-		if choice, err := p.c.desk.Resolve(less); err == nil {
+func (p *page) fitting() desk.Choice {
+	less := maps.Clone(p.t.choices)
+	for _, wrong := range []flow.Name{flow.ChosenResource, flow.ChosenService, flow.ChosenDepartment} {
+		delete(less, wrong)
+		if choice, err := p.c.resolve(p.screen, less); err == nil {
 			return choice
 		}
 	}
@@ -132,10 +138,9 @@ func (p *page) texts() {
 	if p.t.choices[flow.CustomerName] == "" {
 		p.v.Texts[flow.CustomerName] = p.t.visitor.Name
 	}
-	zone := p.c.desk.Zone()
 	p.v.Texts[flow.Business] = p.c.cfg.Business
 	p.v.Texts[flow.PhoneNumber] = p.c.cfg.Phone
-	p.v.Texts[flow.Zone] = zoneName(zone, p.c.cfg.Now())
+	p.v.Texts[flow.Zone] = zoneName(p.clocks.zone, p.c.cfg.Now())
 	p.v.Texts[flow.Summary] = p.summary()
 	p.v.Texts[flow.Details] = p.details()
 	p.v.Dates[flow.IncludeDays] = []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
@@ -143,14 +148,14 @@ func (p *page) texts() {
 
 // catalog lists departments, services and resources. What depends on a choice that the same screen still asks for stays
 // empty until it is made.
-func (p *page) catalog() {
+func (p *page) catalog(ctx context.Context) error {
 	d := p.c.desk
 	for _, dep := range d.Departments() {
 		p.add(flow.Departments, dep.ID, dep.Title)
 	}
 	if p.waitsFor(flow.Departments, flow.ChosenDepartment) {
 		p.waiting = true
-		return
+		return nil
 	}
 	services := d.Services(p.choice.Department)
 	for _, s := range services {
@@ -160,13 +165,36 @@ func (p *page) catalog() {
 	if p.t.choices[flow.ChosenService] == "" || p.declares(flow.Services) {
 		p.v.Texts[flow.ChosenService] = p.choice.Service // nobody is to confirm another service than was chosen
 	}
-	resources := d.Resources(p.choice.Department, p.choice.Service)
+	resources, err := p.resources(ctx)
 	if len(resources) > 1 {
 		p.add(flow.Resources, desk.Any, "Any – first available")
 	}
 	for _, r := range resources {
 		p.add(flow.Resources, r.ID, r.Title)
 	}
+	return err
+}
+
+// resources returns those to choose from: where the day is known already, those with a slot on it.
+func (p *page) resources(ctx context.Context) ([]booking.Resource, error) {
+	all := p.c.desk.Resources(p.choice.Department, p.choice.Service)
+	if !p.order.narrows {
+		return all, nil
+	}
+	day, err := calendar.ParseDate(p.t.choices[flow.ChosenDate])
+	if err != nil { // none was chosen
+		p.waiting = p.order.whoLater
+		if p.waiting {
+			return nil, nil
+		}
+		return all, nil
+	}
+	free, err := p.c.desk.ResourcesOn(ctx, p.t.req.FlowToken, p.choice, day)
+	if err == nil && len(free) == 0 {
+		p.nothing = true
+		err = p.noTimes(ctx)
+	}
+	return free, err
 }
 
 // waitsFor reports whether the screen shows a list from which nothing was chosen yet although there is a choice.
@@ -180,7 +208,8 @@ func (p *page) add(list flow.Name, id, title string) {
 
 // times fills days, parts and slots.
 func (p *page) times(ctx context.Context) error {
-	if p.waitsFor(flow.Departments, flow.ChosenDepartment) || p.waitsFor(flow.Resources, flow.ChosenResource) {
+	who := p.waitsFor(flow.Resources, flow.ChosenResource)
+	if p.waitsFor(flow.Departments, flow.ChosenDepartment) || who && !p.order.whoLater {
 		p.waiting = true
 		return nil
 	}
@@ -189,7 +218,8 @@ func (p *page) times(ctx context.Context) error {
 			return err
 		}
 	}
-	if !p.declares(flow.Slots) {
+	p.waiting = p.waiting || who
+	if !p.declares(flow.Slots) || p.waiting {
 		return nil
 	}
 	if asksAlternative(p.screen) {
@@ -199,15 +229,19 @@ func (p *page) times(ctx context.Context) error {
 }
 
 func (p *page) days(ctx context.Context) error {
-	days, err := p.c.desk.Days(ctx, p.t.req.FlowToken, p.choice)
+	choice := p.choice
+	if p.order.whoLater {
+		choice.Resource = desk.Any
+	}
+	days, err := p.c.desk.Days(ctx, p.t.req.FlowToken, choice)
 	if err != nil {
 		return err
 	}
-	first, last := p.c.desk.Horizon()
+	first, last := p.c.desk.Horizon(p.clocks.zone)
 	if len(days) > 0 {
 		first, last = days[0], days[len(days)-1]
 	} else {
-		p.notice, p.none = p.c.noDays(), true
+		p.neverFree()
 	}
 	p.v.Texts[flow.MinDate], p.v.Texts[flow.MaxDate] = first.String(), last.String()
 	i := 0
@@ -237,7 +271,7 @@ func (p *page) slots(ctx context.Context) error {
 			return err
 		}
 		if len(days) == 0 {
-			p.notice, p.none = p.c.noDays(), true
+			p.neverFree()
 			return nil
 		}
 		day = days[0]
@@ -246,28 +280,48 @@ func (p *page) slots(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	label := booking.Label
+	label := p.clocks.time
 	if !chosen {
-		label = booking.LongLabel
-	}
-	if len(starts) == 0 && chosen {
-		p.notice, p.none = textNoTimes, true
+		label = p.clocks.dayAndTime
 	}
 	p.list(starts, label)
+	if len(starts) == 0 && chosen {
+		return p.noTimes(ctx)
+	}
 	return nil
 }
 
+// noTimes says that the chosen day has no times (any more), or that no day has.
+func (p *page) noTimes(ctx context.Context) error {
+	p.notice, p.none = textNoTimes, true
+	choice := p.choice
+	if p.order.dayFirst {
+		if choice.Resource != desk.Any && !p.order.asksWho {
+			p.notice = textNotThatDay
+		}
+		choice.Resource = desk.Any // whoever can be chosen instead
+	}
+	days, err := p.c.desk.Days(ctx, p.t.req.FlowToken, choice)
+	if err == nil && len(days) == 0 {
+		p.neverFree()
+	}
+	return err
+}
+
+// neverFree says that no day has times.
+func (p *page) neverFree() { p.notice, p.none, p.nothing = p.c.noDays(), true, true }
+
 // list shows start times, by part of the day or page by page where they are more than fit.
-func (p *page) list(starts []int64, label func(int64, *time.Location) string) {
-	limit, zone := p.limitOf(flow.Slots), p.c.desk.Zone()
+func (p *page) list(starts []int64, label func(int64) string) {
+	limit := p.limitOf(flow.Slots)
 	if p.declares(flow.Parts) {
-		starts = p.parts(booking.Parts(starts, zone, limit))
+		starts = p.parts(booking.Parts(starts, p.clocks.zone, limit))
 	} else if len(starts) > limit {
 		p.pages(starts, limit, label)
 		return
 	}
 	for _, s := range starts {
-		p.add(flow.Slots, desk.SlotID(s), label(s, zone))
+		p.add(flow.Slots, desk.SlotID(s), label(s))
 	}
 }
 
@@ -289,7 +343,7 @@ func (p *page) parts(parts []booking.Part) []int64 {
 }
 
 // pages shows one page of a long list with options that turn it, for Flows that know no parts of the day.
-func (p *page) pages(starts []int64, limit int, label func(int64, *time.Location) string) {
+func (p *page) pages(starts []int64, limit int, label func(int64) string) {
 	size := limit - 2
 	last := (len(starts) - 1) / size
 	n := p.t.page
@@ -300,7 +354,7 @@ func (p *page) pages(starts []int64, limit int, label func(int64, *time.Location
 		p.add(flow.Slots, pagePrefix+strconv.Itoa(n-1), "Earlier times …")
 	}
 	for _, s := range starts[n*size : min((n+1)*size, len(starts))] {
-		p.add(flow.Slots, desk.SlotID(s), label(s, p.c.desk.Zone()))
+		p.add(flow.Slots, desk.SlotID(s), label(s))
 	}
 	if n < last {
 		p.add(flow.Slots, pagePrefix+strconv.Itoa(n+1), "Later times …")
@@ -318,7 +372,7 @@ func (p *page) alternatives(ctx context.Context) error {
 		return err
 	}
 	for _, s := range starts {
-		p.add(flow.Slots, desk.SlotID(s), booking.LongLabel(s, p.c.desk.Zone()))
+		p.add(flow.Slots, desk.SlotID(s), p.clocks.dayAndTime(s))
 	}
 	if len(starts) == 0 {
 		p.notice, p.nothing, p.none = p.c.noOther(), true, true
@@ -395,7 +449,7 @@ func (p *page) summary() string {
 func (p *page) when() string {
 	lost := p.t.lost != 0
 	if start, err := desk.Start(p.t.choices[flow.ChosenSlot]); err == nil && !lost {
-		return booking.LongLabel(start, p.c.desk.Zone())
+		return p.clocks.inSummary(start)
 	}
 	day, err := calendar.ParseDate(p.t.choices[flow.ChosenDate])
 	if err != nil || lost && asksAlternative(p.screen) { // its other times may be on other days
@@ -419,7 +473,7 @@ func (p *page) details() string {
 }
 
 // summary names a booking to its customer.
-func (c *conversation) summary(b *booking.Booking) string {
+func (c *conversation) summary(b *booking.Booking, v desk.Visitor) string {
 	var parts []string
 	if s := c.desk.Service(b.Service); s != nil {
 		parts = append(parts, s.Title)
@@ -431,7 +485,7 @@ func (c *conversation) summary(b *booking.Booking) string {
 			parts = append(parts, r.Title)
 		}
 	}
-	parts = append(parts, booking.LongLabel(b.Start, c.desk.Zone()))
+	parts = append(parts, c.clocksOf(v, b).inSummary(b.Start))
 	return strings.Join(parts, " · ")
 }
 
@@ -446,12 +500,16 @@ func shown(b *booking.Booking) []string {
 	return out
 }
 
-// success makes the parameters that end the Flow, which the chat gets too: the reference and what was booked.
-func (c *conversation) success(b *booking.Booking) []byte {
-	start := time.Unix(b.Start, 0).In(c.desk.Zone())
+// success makes the parameters that end the Flow, which the chat gets too: the reference and what was booked, in the clock of
+// the customer. Its zone is named where others see another time.
+func (c *conversation) success(b *booking.Booking, v desk.Visitor) []byte {
+	start := time.Unix(b.Start, 0).In(v.Zone)
 	params := map[string]string{
-		"reference": b.Reference, "booking": b.ID, "summary": c.summary(b), "service": b.Service,
+		"reference": b.Reference, "booking": b.ID, "summary": c.summary(b, v), "service": b.Service,
 		"start": start.Format(time.RFC3339), "date": start.Format(time.DateOnly), "time": start.Format("15:04"),
+	}
+	if c.clocksOf(v, b).differ(b.Start) {
+		params["zone"] = v.Zone.String()
 	}
 	if b.Department != "" {
 		params["department"] = b.Department

@@ -50,9 +50,14 @@ func newSpeedEndpoint(b *testing.B) *speedEndpoint {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	must(b, err)
 	cfg := desk.Config{
-		Store: st, Zone: zone, Horizon: 30 * 24 * time.Hour, ServeWithin: time.Hour, TokenTTL: time.Hour,
-		AcceptForeignTokens: true, Hold: 5 * time.Minute, Departments: []booking.Department{{ID: "general", Title: "General practice"}},
-		Services: []booking.Service{{ID: "visit", Title: "Visit", Duration: 30 * time.Minute, Grid: 15 * time.Minute}},
+		Store: st, ServeWithin: time.Hour, TokenTTL: time.Hour, AcceptForeignTokens: true, Hold: 5 * time.Minute,
+		Business: booking.Business{
+			Zone:        zone,
+			Departments: []booking.Department{{ID: "general", Title: "General practice"}},
+			Services: []booking.Service{
+				{ID: "visit", Title: "Visit", Rules: booking.Rules{Duration: new(30 * time.Minute), Grid: new(15 * time.Minute)}},
+			},
+		},
 		Identity: func(_ calendar.ID, booking, _ string, _ int) string { return booking },
 	}
 	for i := range 10 {
@@ -93,10 +98,10 @@ func speedDoctor(b *testing.B, st *store.Store, i int, zone *time.Location) book
 	st.MarkChecked(id, now)
 	r := booking.Resource{
 		ID: fmt.Sprintf("doctor-%d", i), Title: fmt.Sprintf("Dr. %d", i), Departments: []string{"general"},
-		Services: []string{"visit"}, Zone: zone, Blocks: []calendar.ID{id}, BookInto: id, Capacity: 1,
+		Services: []string{"visit"}, Zone: zone, Blocks: []calendar.ID{id}, BookInto: id, Rules: booking.Rules{Hours: &booking.Hours{}},
 	}
-	for day := range r.Hours {
-		r.Hours[day] = []booking.Span{{From: 9 * 60, To: 12 * 60}, {From: 13 * 60, To: 18 * 60}}
+	for day := range r.Rules.Hours {
+		r.Rules.Hours[day] = []booking.Span{{From: 9 * 60, To: 12 * 60}, {From: 13 * 60, To: 18 * 60}}
 	}
 	return r
 }
@@ -111,7 +116,7 @@ func must(tb testing.TB, err error) {
 // sealed returns n sealed requests of browsing customers, half of them asking for a day's times.
 func (e *speedEndpoint) sealed(b *testing.B, n int) [][]byte {
 	b.Helper()
-	first, _ := e.desk.Horizon()
+	first, _ := e.desk.Horizon(e.desk.Zone())
 	out := make([][]byte, n)
 	for i := range out {
 		plain := fmt.Sprintf(`{"version":"4.0","action":"INIT","flow_token":"speed-token-%d"}`, i)
@@ -129,7 +134,7 @@ func (e *speedEndpoint) sealed(b *testing.B, n int) [][]byte {
 // choosing returns 2n sealed requests of n customers who choose one time and then another, each their own.
 func (e *speedEndpoint) choosing(b *testing.B, n int) [][]byte {
 	b.Helper()
-	first, _ := e.desk.Horizon()
+	first, _ := e.desk.Horizon(e.desk.Zone())
 	out := make([][]byte, 0, 2*n)
 	for day := first.AddDays(1); len(out) < 2*n; day = day.AddDays(1) {
 		for doctor := range 10 {

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"slotd/internal/booking"
+	"slotd/internal/desk"
 )
 
 // What customers read when something is not as they wished. Short, friendly, and always with a way on.
@@ -18,6 +18,7 @@ const (
 	textTooOld        = "You were away for a while. Here is what is free now."
 	textBadDate       = "Please choose a day from the calendar."
 	textNoTimes       = "There are no free times on that day. Please choose another day."
+	textNotThatDay    = "Sorry, there are no free times with this choice on that day. Please choose another."
 	textNotOffered    = "Sorry, this time is not offered. Please choose another."
 	textNoSlot        = "Please choose a time."
 	textNoDepartment  = "Please choose a department."
@@ -36,6 +37,8 @@ func lostText(r booking.Reason) string {
 		return "Sorry, this time is too soon to book. Please choose a later one."
 	case booking.TooFar:
 		return "Sorry, this time is too far ahead. Please choose an earlier one."
+	case booking.Capped:
+		return "Sorry, no more appointments can be booked on that day. Please choose another."
 	case booking.Unknown:
 		return "Sorry, we can't be sure that this time is free. Please choose another or try again in a few minutes."
 	}
@@ -43,7 +46,7 @@ func lostText(r booking.Reason) string {
 }
 
 // spentText says what became of the booking that a token made. Much may have happened to it since.
-func (c *conversation) spentText(b *booking.Booking) string {
+func (c *conversation) spentText(b *booking.Booking, v desk.Visitor) string {
 	if b == nil {
 		return "You have booked already."
 	}
@@ -54,7 +57,7 @@ func (c *conversation) spentText(b *booking.Booking) string {
 	case slices.ContainsFunc(b.History, func(c booking.Change) bool { return c.What == booking.WasMoved }):
 		text = "Your appointment was moved. It is now %s (%s). Send us a message to book another one."
 	}
-	return fmt.Sprintf(text, c.summary(b), b.Reference)
+	return fmt.Sprintf(text, c.summary(b, v), b.Reference)
 }
 
 // noDays is said when the whole horizon has no slot.
@@ -80,15 +83,6 @@ func noun(what string) string {
 		return "choice"
 	}
 	return what
-}
-
-// zoneName returns a zone as customers know it, such as "Berlin (UTC+1)".
-func zoneName(zone *time.Location, now time.Time) string {
-	city := zone.String()
-	if i := strings.LastIndexByte(city, '/'); i >= 0 {
-		city = city[i+1:]
-	}
-	return strings.ReplaceAll(city, "_", " ") + now.In(zone).Format(" (MST)")
 }
 
 // clean makes text from outside fit to be stored and written into a calendar: at most so many characters, no control

@@ -151,7 +151,7 @@ func TestPhoneResendsTheConfirm(t *testing.T) {
 func TestOwnTokenKnowsItsCustomer(t *testing.T) {
 	r := newRig(t, single())
 	ctx := context.Background()
-	token, err := r.desk.NewToken(ctx, "4930555", "Sam Example")
+	token, err := r.desk.NewToken(ctx, desk.Invitation{Phone: "4930555", Name: "Sam Example"})
 	check(t, err)
 	p := r.phoneWith(token)
 	r.books(p, whatsapp.Plan{}) // the name field is filled already

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"slotd/internal/booking"
 	"slotd/internal/calendar"
 	"slotd/internal/desk"
 	"slotd/internal/emulator/whatsapp"
@@ -74,8 +73,8 @@ func TestAnyDoctorTakesAllOfThem(t *testing.T) {
 // dense is a clinic whose doctor has exactly n slots, five minutes apart, on any day.
 func dense(n int) clinic {
 	c := single()
-	c.services[0] = booking.Service{ID: "checkup", Title: "Check-up", Duration: 5 * time.Minute, Grid: 5 * time.Minute}
-	c.resources[0].Hours = weekly(6*60, 6*60+5*n)
+	c.services[0] = service("checkup", "Check-up", 5*time.Minute)
+	c.resources[0].Rules.Hours = weekly(6*60, 6*60+5*n)
 	return c
 }
 

@@ -215,7 +215,7 @@ func (b *bubble) disturb() {
 // book plays a customer. That nothing can be booked is an answer, too: the mirror may be too old.
 func (b *bubble) book(doctor string, day int) {
 	b.t.Helper()
-	token, err := b.running.Desk.NewToken(b.t.Context(), demoPhone, plantedName)
+	token, err := b.running.Desk.NewToken(b.t.Context(), desk.Invitation{Phone: demoPhone, Name: plantedName})
 	must(b.t, err)
 	proxy := &whatsapp.Proxy{Endpoint: "http://public/flow", AppSecret: []byte(plantedSecret), HTTP: b.client}
 	p, err := whatsapp.NewPhone(whatsapp.Options{

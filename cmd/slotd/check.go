@@ -14,8 +14,9 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration: every fault in one run, with its line",
-		Long: `Check reads the configuration, the Flow that it names and the secrets that it refers to, and reports every fault
-in one run. It talks to nobody. Exit code 0: all is well; 2: something must be mended.`,
+		Long: `Check reads the configuration, the Flow, the holidays and the blocklist that it names and the secrets that it
+refers to, and reports every fault in one run. It warns of services and resources that can never be booked by the rules as
+they are. It talks to nobody. Exit code 0: all is well; 2: something must be mended.`,
 		Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load()
@@ -26,6 +27,7 @@ in one run. It talks to nobody. Exit code 0: all is well; 2: something must be m
 			if flowErr == nil {
 				flowErr = webhook.CheckFlow(f)
 			}
+			_, blocklistErr := daemon.LoadBlocklist(cfg)
 			secretErr := cfg.CheckSecrets()
 			var keyErr error
 			if secretErr == nil {
@@ -33,11 +35,15 @@ in one run. It talks to nobody. Exit code 0: all is well; 2: something must be m
 				_, tokenErr := daemon.LoadTokenKeys(cfg)
 				keyErr = errors.Join(keyErr, tokenErr)
 			}
-			if err := errors.Join(flowErr, secretErr, keyErr); err != nil {
+			if err := errors.Join(flowErr, daemon.LoadHolidays(cfg), blocklistErr, secretErr, keyErr); err != nil {
 				return usageError{err}
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is fine: %d accounts, %d departments, %d services, %d resources.\n",
+			out := cmd.OutOrStdout()
+			_, err = fmt.Fprintf(out, "%s is fine: %d accounts, %d departments, %d services, %d resources.\n",
 				a.configPath, len(cfg.Accounts), len(cfg.Departments), len(cfg.Services), len(cfg.Resources))
+			for _, n := range daemon.Never(cfg) {
+				_, _ = fmt.Fprintf(out, "warning: %s\n", n)
+			}
 			return err
 		},
 	}

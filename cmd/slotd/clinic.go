@@ -14,6 +14,7 @@ import (
 	"slotd/internal/calendar"
 	"slotd/internal/config"
 	"slotd/internal/daemon"
+	"slotd/internal/desk"
 	"slotd/internal/emulator/google"
 	"slotd/internal/emulator/graph"
 	"slotd/internal/emulator/page"
@@ -21,7 +22,8 @@ import (
 	"slotd/internal/flow"
 )
 
-// The clinic of the demo: a doctor who lives in Google Calendar and one who lives in Outlook.
+// The clinic of the demo: two departments, doctors who live in Google Calendar and others who live in Outlook, and a room that
+// one of the two services needs beside whoever gives it.
 const (
 	clinicName   = "Harbour Clinic"
 	clinicZone   = "Europe/Berlin"
@@ -29,6 +31,9 @@ const (
 	outlookUser  = "baker@clinic.example"
 	googleCal    = "adams@clinic.example"
 	outlookCal   = "AAMkAGBakerCalendar="
+	clarkeCal    = "clarke@clinic.example"
+	denizCal     = "AAMkAGDenizCalendar="
+	ecgRoomCal   = "AAMkAGEcgRoomCalendar="
 	demoSecret   = "demo-app-secret"
 	demoPoll     = time.Second
 	demoCustomer = "Sam Rivers"
@@ -55,6 +60,7 @@ phone = "+49 000 000000"
 zone = "` + clinicZone + `"
 horizon = "21d"
 notice = "30m"
+hours = { mon-fri = ["08:00-18:00"] }
 event_title = "{name}, {service}"
 event_body = "Booked over WhatsApp, reference {reference}\n{phone}\n{notes}"
 
@@ -81,6 +87,10 @@ api_url = "%[5]s/v1.0"
 auth_url = "%[5]s/oauth2/v2.0/authorize"
 token_url = "%[5]s/oauth2/v2.0/token"
 
+[[holiday]]
+title = "Public holidays"
+dates = ["01-01", "05-01", "12-25", "12-26"]
+
 [[department]]
 id = "general"
 title = "General practice"
@@ -97,9 +107,12 @@ grid = "30m"
 
 [[service]]
 id = "checkup"
-title = "Check-up"
+title = "Check-up with ECG"
 duration = "45m"
 grid = "15m"
+buffer_after = "5m"
+max_per_day = 6
+needs = ["ecg-room"]
 
 [[resource]]
 id = "adams"
@@ -114,9 +127,27 @@ title = "Dr. Baker"
 departments = ["general", "cardiology"]
 hours = { mon-thu = ["08:30-12:30", "14:00-18:00"], fri = ["08:30-12:30"] }
 book_into = "outlook/` + outlookCal + `"
+
+[[resource]]
+id = "clarke"
+title = "Dr. Clarke"
+departments = ["cardiology"]
+hours = { mon-wed = ["08:00-12:00"], thu-fri = ["12:00-18:00"] }
+book_into = "google/` + clarkeCal + `"
+
+[[resource]]
+id = "deniz"
+title = "Dr. Deniz"
+departments = ["cardiology"]
+book_into = "outlook/` + denizCal + `"
+
+[[resource]]
+id = "ecg-room"
+title = "ECG room"
+book_into = "outlook/` + ecgRoomCal + `"
 `
 
-// clinic is the world outside slotd: both providers, with the calendars of the two doctors, on loopback ports.
+// clinic is the world outside slotd: both providers, with the calendars of the doctors and the room, on loopback ports.
 type clinic struct {
 	google     *google.Server
 	graph      *graph.Server
@@ -129,8 +160,11 @@ func newClinic(ctx context.Context) (*clinic, error) {
 	c := &clinic{google: google.New(google.Options{}), graph: graph.New(graph.Options{})}
 	c.google.AddAccount(googleUser)
 	c.google.AddCalendar(googleUser, googleCal, "Dr. Adams", clinicZone)
+	c.google.AddCalendar(googleUser, clarkeCal, "Dr. Clarke", clinicZone)
 	c.graph.AddAccount(outlookUser)
 	c.graph.AddCalendar(outlookUser, outlookCal, "Calendar", clinicZone)
+	c.graph.AddCalendar(outlookUser, denizCal, "Dr. Deniz", clinicZone)
+	c.graph.AddCalendar(outlookUser, ecgRoomCal, "ECG room", clinicZone)
 	var err error
 	if c.googleURL, err = c.serve(ctx, c.google.Handler()); err != nil {
 		return nil, err
@@ -161,7 +195,7 @@ func (c *clinic) close() {
 	}
 }
 
-// fill gives both doctors a working week of their own around now.
+// fill gives the doctors working weeks of their own around now.
 func (c *clinic) fill(now time.Time) error {
 	zone, err := time.LoadLocation(clinicZone)
 	if err != nil {
@@ -174,17 +208,20 @@ func (c *clinic) fill(now time.Time) error {
 	}
 	for week := range 4 {
 		day := week * 7
-		adams := func(title string, start, end time.Time, free bool) {
-			c.google.Put(googleCal, google.Event{Title: title, Start: start, End: end, Transparent: free})
+		inGoogle := func(cal, title string, start, end time.Time, free bool) {
+			c.google.Put(cal, google.Event{Title: title, Start: start, End: end, Transparent: free})
 		}
-		baker := func(title string, start, end time.Time, showAs string) {
-			c.graph.Put(outlookCal, graph.Event{Title: title, Start: start, End: end, ShowAs: showAs})
+		inOutlook := func(cal, title string, start, end time.Time) {
+			c.graph.Put(cal, graph.Event{Title: title, Start: start, End: end, ShowAs: "busy"})
 		}
-		adams("Ward round", at(day, 9, 0), at(day, 10, 30), false)
-		adams("Surgery", at(day+2, 13, 0), at(day+2, 16, 0), false)
-		adams("On call", at(day+3, 9, 0), at(day+3, 12, 0), true)
-		baker("Team meeting", at(day+1, 8, 30), at(day+1, 10, 0), "busy")
-		baker("Echo lab", at(day+3, 14, 0), at(day+3, 17, 0), "busy")
+		inGoogle(googleCal, "Ward round", at(day, 9, 0), at(day, 10, 30), false)
+		inGoogle(googleCal, "Surgery", at(day+2, 13, 0), at(day+2, 16, 0), false)
+		inGoogle(googleCal, "On call", at(day+3, 9, 0), at(day+3, 12, 0), true)
+		inGoogle(clarkeCal, "Catheter lab", at(day+1, 8, 0), at(day+1, 11, 0), false)
+		inOutlook(outlookCal, "Team meeting", at(day+1, 8, 30), at(day+1, 10, 0))
+		inOutlook(outlookCal, "Echo lab", at(day+3, 14, 0), at(day+3, 17, 0))
+		inOutlook(denizCal, "Teaching", at(day+2, 8, 0), at(day+2, 12, 0))
+		inOutlook(ecgRoomCal, "Maintenance", at(day+4, 8, 0), at(day+4, 10, 0))
 	}
 	return nil
 }
@@ -241,7 +278,7 @@ func (d *demo) proxy() *whatsapp.Proxy {
 
 // phone returns a customer's phone with a fresh message.
 func (d *demo) phone(ctx context.Context) (*whatsapp.Phone, error) {
-	token, err := d.running.Desk.NewToken(ctx, demoPhone, "")
+	token, err := d.running.Desk.NewToken(ctx, desk.Invitation{Phone: demoPhone})
 	if err != nil {
 		return nil, err
 	}
@@ -258,14 +295,17 @@ func (d *demo) page() (http.Handler, error) {
 		PublicKey: func() []byte { return flow.PublicKeyPEM(d.key) },
 		Proxy:     d.proxy(),
 		NewToken: func(ctx context.Context) (string, error) {
-			return d.running.Desk.NewToken(ctx, demoPhone, "")
+			return d.running.Desk.NewToken(ctx, desk.Invitation{Phone: demoPhone})
 		},
-		Calendars: []page.Calendar{&googleDiary{d.clinic.google}, &outlookDiary{d.clinic.graph}},
+		Calendars: d.clinic.diaries(),
 		Changed:   d.changes,
 		Freshness: func() map[string]time.Time {
 			return map[string]time.Time{
 				googleKey:  d.running.Checked(calendar.ID("google/" + googleCal)),
 				outlookKey: d.running.Checked(calendar.ID("outlook/" + outlookCal)),
+				clarkeKey:  d.running.Checked(calendar.ID("google/" + clarkeCal)),
+				denizKey:   d.running.Checked(calendar.ID("outlook/" + denizCal)),
+				ecgRoomKey: d.running.Checked(calendar.ID("outlook/" + ecgRoomCal)),
 			}
 		},
 	})

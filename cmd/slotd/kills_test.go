@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"slotd/internal/admin"
+	"slotd/internal/booking"
 	"slotd/internal/emulator/whatsapp"
 	"slotd/store"
 	"slotd/store/kv/bolt"
@@ -222,7 +223,8 @@ func (k *killing) verify(n int) {
 	if err != nil {
 		k.Fatalf("kill %d: %v", n, err)
 	}
-	report, err := store.Verify(k.Context(), db, store.VerifyOptions{Resources: k.cfg.Resources, Now: time.Now()})
+	catalog := booking.NewCatalog(k.cfg.Bookable())
+	report, err := store.Verify(k.Context(), db, store.VerifyOptions{Catalog: catalog, Now: time.Now()})
 	must(k.T, errors.Join(err, db.Close()))
 	for _, f := range report.Findings {
 		k.Errorf("kill %d: %s", n, f)

@@ -15,47 +15,70 @@ import (
 // onceWithin bounds how long demo --once waits for a mirror or an event.
 const onceWithin = 30 * time.Second
 
-// playOnce books with each doctor and reads the events back.
+// visit is a booking that demo --once plays, and the calendars in which its events must be.
+type visit struct {
+	title                         string
+	department, service, resource string
+	calendars                     []calendar.ID
+}
+
+func visits() []visit {
+	const adams, clarke, deniz = "google/" + googleCal, "google/" + clarkeCal, "outlook/" + denizCal
+	return []visit{
+		{"Dr. Adams, who lives in Google Calendar", "general", "consultation", "adams", []calendar.ID{adams}},
+		{"Dr. Baker, who lives in Outlook", "general", "consultation", "baker", []calendar.ID{"outlook/" + outlookCal}},
+		{"A service that needs a room beside the doctor: one booking, two events", "cardiology", "checkup", "clarke",
+			[]calendar.ID{clarke, "outlook/" + ecgRoomCal}},
+		{"The same room, wanted by another doctor", "cardiology", "checkup", "deniz",
+			[]calendar.ID{deniz, "outlook/" + ecgRoomCal}},
+	}
+}
+
+// playOnce books each visit and reads the events back.
 func playOnce(ctx context.Context, d *demo, out io.Writer) error {
 	say := func(step, format string, args ...any) {
-		_, _ = fmt.Fprintf(out, "%-9s %s\n", step, fmt.Sprintf(format, args...))
+		_, _ = fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%-9s %s", step, fmt.Sprintf(format, args...)), " "))
 	}
-	for _, doctor := range []struct {
-		name, resource string
-		cal            calendar.ID
-		events         func() []string
-	}{
-		{"Dr. Adams, who lives in Google Calendar", "adams", "google/" + googleCal, d.googleEvents},
-		{"Dr. Baker, who lives in Outlook", "baker", "outlook/" + outlookCal, d.outlookEvents},
-	} {
-		_, _ = fmt.Fprintf(out, "%s\n", doctor.name)
-		if err := d.awaitMirror(ctx, doctor.cal); err != nil {
+	for _, v := range visits() {
+		_, _ = fmt.Fprintf(out, "%s\n", v.title)
+		if err := d.play(ctx, v, say); err != nil {
 			return err
 		}
-		say("mirror", "%s, confirmed by the provider %s", doctor.cal, d.running.Checked(doctor.cal).Format(time.RFC3339))
-		booked, err := d.book(ctx, doctor.resource, say)
-		if err != nil {
+		_, _ = fmt.Fprintln(out)
+	}
+	_, err := fmt.Fprintln(out, "All bookings are in their calendars, once.")
+	return err
+}
+
+func (d *demo) play(ctx context.Context, v visit, say func(string, string, ...any)) error {
+	for _, cal := range v.calendars {
+		if err := d.awaitMirror(ctx, cal); err != nil {
 			return err
 		}
-		event, err := d.awaitEvent(ctx, booked, doctor.events)
+		say("mirror", "%s, confirmed by the provider %s", cal, d.running.Checked(cal).Format(time.RFC3339))
+	}
+	booked, err := d.book(ctx, v, say)
+	if err != nil {
+		return err
+	}
+	for _, cal := range v.calendars {
+		event, err := d.awaitEvent(ctx, booked, cal)
 		if err != nil {
 			return err
 		}
 		say("event", "%s", event)
-		_, _ = fmt.Fprintln(out)
 	}
-	_, err := fmt.Fprintln(out, "Both bookings are in their calendars, once.")
-	return err
+	return nil
 }
 
 // book plays a customer and returns the booking's id.
-func (d *demo) book(ctx context.Context, resource string, say func(string, string, ...any)) (string, error) {
+func (d *demo) book(ctx context.Context, v visit, say func(string, string, ...any)) (string, error) {
 	phone, err := d.phone(ctx)
 	if err != nil {
 		return "", err
 	}
 	result, err := whatsapp.Walk(ctx, phone, whatsapp.Plan{
-		Department: "general", Service: "consultation", Resource: resource, Name: demoCustomer, Strict: true,
+		Department: v.department, Service: v.service, Resource: v.resource, Name: demoCustomer, Strict: true,
 		Step: func(s whatsapp.Step) {
 			var chosen []string
 			for _, c := range s.Chosen {
@@ -96,11 +119,11 @@ func (d *demo) awaitMirror(ctx context.Context, cal calendar.ID) error {
 }
 
 // awaitEvent waits for the booking's event at the provider and checks that there is one and no more.
-func (d *demo) awaitEvent(ctx context.Context, booking string, events func() []string) (string, error) {
+func (d *demo) awaitEvent(ctx context.Context, booking string, cal calendar.ID) (string, error) {
 	var found []string
 	err := await(ctx, "the event at the provider", func() (bool, error) {
 		found = found[:0]
-		for _, e := range events() {
+		for _, e := range d.events(cal) {
 			if strings.Contains(e, booking) {
 				found = append(found, e)
 			}
@@ -133,19 +156,16 @@ func await(ctx context.Context, what string, done func() (bool, error)) error {
 	}
 }
 
-// googleEvents returns what the Google emulator holds, a line each with id, time and slotd's marker.
-func (d *demo) googleEvents() []string {
+// events returns what an emulator holds of a calendar, a line each with id, time and slotd's marker.
+func (d *demo) events(cal calendar.ID) []string {
 	var out []string
-	for _, e := range d.clinic.google.Events(googleCal) {
-		out = append(out, eventLine(e.ID, e.Title, e.Start, e.Private["slotd"]))
+	if cal.Account() == "google" {
+		for _, e := range d.clinic.google.Events(cal.Calendar()) {
+			out = append(out, eventLine(e.ID, e.Title, e.Start, e.Private["slotd"]))
+		}
+		return out
 	}
-	return out
-}
-
-// outlookEvents returns what the Graph emulator holds.
-func (d *demo) outlookEvents() []string {
-	var out []string
-	for _, e := range d.clinic.graph.Events(outlookCal) {
+	for _, e := range d.clinic.graph.Events(cal.Calendar()) {
 		out = append(out, eventLine(e.ID, e.Title, e.Start, outlookMarker(e)))
 	}
 	return out

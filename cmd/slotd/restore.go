@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slotd/internal/admin"
+	"slotd/internal/booking"
 	"slotd/internal/daemon"
 	"slotd/store"
 )
@@ -44,7 +45,7 @@ after the copy are recovered from their events; who they are for stands only the
 			}
 			done, err := daemon.Restore(cmd.Context(), daemon.RestoreOptions{
 				Copy: args[0], Path: path, Replace: replace, Progress: progressTo(cmd.ErrOrStderr()),
-				Verify: store.VerifyOptions{Resources: cfg.Resources, Now: time.Now()},
+				Verify: store.VerifyOptions{Catalog: booking.NewCatalog(cfg.Bookable()), Now: time.Now()},
 			})
 			if errors.Is(err, daemon.ErrExists) {
 				return fmt.Errorf("%w: %s. With --replace the copy takes its place, and it is kept beside under another name", err,

@@ -133,7 +133,7 @@ func (s *sim) customers(r *room, start int64, n int) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			token, err := d.NewToken(s.Context(), fmt.Sprint("49000000", i), plantedName)
+			token, err := d.NewToken(s.Context(), desk.Invitation{Phone: fmt.Sprint("49000000", i), Name: plantedName})
 			if err != nil {
 				errs[i] = err
 				return

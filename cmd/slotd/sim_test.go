@@ -356,7 +356,8 @@ func (s *sim) verifyStore() {
 	db, err := bolt.Open(s.cfg.Store.Path, bolt.Options{})
 	must(s.T, err)
 	defer func() { _ = db.Close() }()
-	report, err := store.Verify(s.Context(), db, store.VerifyOptions{Resources: s.cfg.Resources, Now: time.Now()})
+	catalog := booking.NewCatalog(s.cfg.Bookable())
+	report, err := store.Verify(s.Context(), db, store.VerifyOptions{Catalog: catalog, Now: time.Now()})
 	must(s.T, err)
 	for _, f := range report.Findings {
 		s.Errorf("verify: %s", f)

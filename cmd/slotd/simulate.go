@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slotd/internal/calendar"
+	"slotd/internal/daemon"
 	"slotd/internal/emulator/whatsapp"
 	"slotd/internal/flow"
 )
@@ -128,8 +129,8 @@ func (a *app) target(s *simulation, url string) (*target, error) {
 			return nil, usageError{err}
 		}
 	}
-	if s.flowFile == "" && cfg.Flow.File != "" {
-		t.flow, err = os.ReadFile(cfg.Flow.File)
+	if s.flowFile == "" {
+		t.flow, err = daemon.FlowJSON(cfg)
 	}
 	return t, err
 }

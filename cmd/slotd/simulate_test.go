@@ -36,7 +36,7 @@ func TestSimulateMeasuresAndBooksNothing(t *testing.T) {
 }
 
 func TestDemoOnce(t *testing.T) {
-	slotd(t, t.TempDir(), "demo", "--once").expect(t, exitDone, "SUCCESS", "Both bookings are in their calendars, once.")
+	slotd(t, t.TempDir(), "demo", "--once").expect(t, exitDone, "SUCCESS", "All bookings are in their calendars, once.")
 }
 
 func TestDemoServesItsPageUntilItIsStopped(t *testing.T) {

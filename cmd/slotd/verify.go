@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"slotd/internal/booking"
 	"slotd/internal/config"
 	"slotd/store"
 	"slotd/store/kv/bolt"
@@ -55,7 +56,7 @@ Exit code 0: no finding; 1: findings, a line each, or the check could not be mad
 			found := verification{}
 			opts := store.VerifyOptions{Now: time.Now()}
 			if cfg != nil {
-				found.Path, opts.Resources = cfg.Store.Path, cfg.Resources
+				found.Path, opts.Catalog = cfg.Store.Path, booking.NewCatalog(cfg.Bookable())
 			}
 			if len(args) == 1 {
 				found.Path = args[0]

@@ -96,13 +96,13 @@ func TestVerifyAfterManyConfirms(t *testing.T) {
 	st, err := store.Open(t.Context(), db)
 	must(t, err)
 
+	hours := booking.Hours{}
+	for day := range hours {
+		hours[day] = []booking.Span{{From: 480, To: 720}}
+	}
 	resource := func(id string, capacity int, blocks ...calendar.ID) booking.Resource {
-		r := booking.Resource{ID: id, Departments: []string{"d"}, Services: []string{"s"}, Zone: time.UTC, Capacity: capacity,
-			BookInto: blocks[0], Blocks: blocks}
-		for day := range r.Hours {
-			r.Hours[day] = []booking.Span{{From: 480, To: 720}}
-		}
-		return r
+		return booking.Resource{ID: id, Departments: []string{"d"}, Services: []string{"s"}, Zone: time.UTC,
+			BookInto: blocks[0], Blocks: blocks, Rules: booking.Rules{Capacity: &capacity}}
 	}
 	resources := []booking.Resource{
 		resource("adams", 1, "g/adams"), resource("class", 3, "g/class"), resource("clark", 1, "g/clark", "g/adams"),
@@ -115,10 +115,15 @@ func TestVerifyAfterManyConfirms(t *testing.T) {
 		}))
 		st.MarkChecked(cal, now)
 	}
+	business := booking.Business{
+		Zone: time.UTC, Rules: booking.Rules{Hours: &hours, Notice: new(time.Duration(0)), Horizon: new(48 * time.Hour)},
+		Departments: []booking.Department{{ID: "d"}}, Resources: resources,
+		Services: []booking.Service{{ID: "s", Rules: booking.Rules{
+			Duration: new(30 * time.Minute), Grid: new(15 * time.Minute), Before: new(10 * time.Minute),
+		}}},
+	}
 	d, err := desk.New(desk.Config{
-		Store: st, Zone: time.UTC, Departments: []booking.Department{{ID: "d"}}, Resources: resources,
-		Services: []booking.Service{{ID: "s", Duration: 30 * time.Minute, Grid: 15 * time.Minute, Before: 10 * time.Minute}},
-		Horizon:  48 * time.Hour, ServeWithin: time.Hour, TokenTTL: time.Hour, AcceptForeignTokens: true,
+		Store: st, Business: business, ServeWithin: time.Hour, TokenTTL: time.Hour, AcceptForeignTokens: true,
 		Identity: func(_ calendar.ID, booking, resource string, _ int) string { return booking + resource },
 		Now:      func() time.Time { return now },
 	})
@@ -134,7 +139,7 @@ func TestVerifyAfterManyConfirms(t *testing.T) {
 			booked++
 		}
 	}
-	report, err := store.Verify(t.Context(), db, store.VerifyOptions{Resources: resources, Now: now})
+	report, err := store.Verify(t.Context(), db, store.VerifyOptions{Catalog: d.Catalog(), Now: now})
 	must(t, err)
 	if booked < 20 || report.Records["booking"] != booked || len(report.Findings) != 0 {
 		t.Errorf("%d booked, %+v", booked, report)

@@ -79,11 +79,15 @@ func newFixture(t *testing.T) *fixture {
 		hours[day] = []booking.Span{{From: 10 * 60, To: 11 * 60}}
 	}
 	f.desk, err = desk.New(desk.Config{
-		Store: st, Zone: berlin, Departments: []booking.Department{{ID: "general", Title: "General practice"}},
-		Services: []booking.Service{{ID: "checkup", Title: "Check-up", Duration: 30 * time.Minute, Grid: 30 * time.Minute}},
-		Resources: []booking.Resource{{ID: "adams", Title: "Dr. Adams", Departments: []string{"general"},
-			Services: []string{"checkup"}, Zone: berlin, Hours: hours, Blocks: []calendar.ID{cal}, BookInto: cal, Capacity: 1}},
-		Horizon: 48 * time.Hour, ServeWithin: 15 * time.Minute, TokenTTL: time.Hour,
+		Store: st,
+		Business: booking.Business{
+			Zone: berlin, Rules: booking.Rules{Hours: &hours, Notice: new(time.Duration(0)), Horizon: new(48 * time.Hour)},
+			Departments: []booking.Department{{ID: "general", Title: "General practice"}},
+			Services:    []booking.Service{{ID: "checkup", Title: "Check-up", Rules: booking.Rules{Duration: new(30 * time.Minute)}}},
+			Resources: []booking.Resource{{ID: "adams", Title: "Dr. Adams", Departments: []string{"general"},
+				Services: []string{"checkup"}, Zone: berlin, Blocks: []calendar.ID{cal}, BookInto: cal}},
+		},
+		ServeWithin: 15 * time.Minute, TokenTTL: time.Hour,
 		Identity: func(calendar.ID, string, string, int) string { return "identity" },
 		Now:      func() time.Time { return now },
 	})
@@ -126,7 +130,7 @@ func (f *fixture) read(path string, into any) {
 func (f *fixture) book(start, name string) string {
 	f.t.Helper()
 	ctx := context.Background()
-	token, err := f.desk.NewToken(ctx, "", name)
+	token, err := f.desk.NewToken(ctx, desk.Invitation{Name: name})
 	check(f.t, err)
 	choice, err := f.desk.Resolve(desk.Choice{})
 	check(f.t, err)

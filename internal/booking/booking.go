@@ -182,7 +182,7 @@ func (b *Booking) Conflict() bool {
 
 // Claim returns the claim that the booking holds on each of its resources while it is confirmed.
 func (b *Booking) Claim() Claim {
-	return Claim{Interval: b.Interval, Before: b.Before, After: b.After, Booking: b.ID}
+	return Claim{Interval: b.Interval, Before: b.Before, After: b.After, Booking: b.ID, Service: b.Service}
 }
 
 // Claims returns all claims of the booking on a resource: its time, and the time that it has left while a calendar may
@@ -198,7 +198,7 @@ func (b *Booking) Claims(resource string) []Claim {
 			out = append(out, b.Claim())
 		}
 		if !p.Left.Empty() {
-			out = append(out, Claim{Interval: p.Left, Booking: b.ID, Left: true})
+			out = append(out, Claim{Interval: p.Left, Booking: b.ID, Service: b.Service, Left: true})
 		}
 	}
 	return out

@@ -15,6 +15,9 @@ type Claim struct {
 	Before, After int64
 	// Booking is the id of the booking that took the time, "" for a hold.
 	Booking string
+	// Service is the id of what was booked or is held: caps and capacities can be those of a service. It is "" in claims of
+	// stores that were written before there were such rules.
+	Service string
 	// Hold is the key of the visit that holds the time, "" for a booking, and Until the Unix second at which the hold ends.
 	Hold  string
 	Until int64
@@ -41,52 +44,42 @@ type owner struct{ booking, hold string }
 
 func (c Claim) owner() owner { return owner{c.Booking, c.Hold} }
 
-// NewClaim returns the claim that booking makes for service from start on.
-func NewClaim(s *Service, start int64, booking string) Claim {
-	return Claim{
-		Interval: calendar.Interval{Start: start, End: start + seconds(s.Duration)},
-		Before:   seconds(s.Before),
-		After:    seconds(s.After),
-		Booking:  booking,
-	}
+// seat is the time of claims of one owner, and how many claims may be there at the same time as they are.
+type seat struct {
+	calendar.Interval
+	capacity int
 }
 
-// NewHold returns the claim by which a visit holds the time of service from start on, until the Unix second until.
-func NewHold(s *Service, start int64, visit string, until int64) Claim {
-	c := NewClaim(s, start, "")
-	c.Hold, c.Until = visit, until
-	return c
-}
-
-// crowd returns the greatest number of spans that overlap at one instant of want.
-func crowd(spans []calendar.Interval, want calendar.Interval) int {
-	// The number only rises where a span begins, so it is enough to count at those instants and at the start of want.
-	most := 0
-	at := func(instant int64) {
-		n := 0
-		for _, s := range spans {
+// crowded reports whether one more claim, of a capacity, would be too many at some instant of want.
+func crowded(seats []seat, want calendar.Interval, capacity int) bool {
+	// The number only rises where a seat begins, so it is enough to count at those instants and at the start of want.
+	at := func(instant int64) bool {
+		n, most := 1, capacity
+		for _, s := range seats {
 			if s.Start <= instant && instant < s.End {
-				n++
+				n, most = n+1, min(most, s.capacity)
 			}
 		}
-		most = max(most, n)
+		return n > most
 	}
-	at(want.Start)
-	for _, s := range spans {
-		if s.Start > want.Start && s.Start < want.End {
-			at(s.Start)
+	if at(want.Start) {
+		return true
+	}
+	for _, s := range seats {
+		if s.Start > want.Start && s.Start < want.End && at(s.Start) {
+			return true
 		}
 	}
-	return most
+	return false
 }
 
-// WithoutPast returns the claims that can still matter at now, in Unix seconds: not those that ended more than a day ago,
-// nor holds that are over. It may reuse claims. The day is more than any buffer in which a coming appointment could still
-// meet them.
+// WithoutPast returns the claims that can still matter at now, in Unix seconds: not those that ended more than nine days
+// ago, nor holds that are over. It may reuse claims. Nine days are more than what is left of a local week when one of its
+// appointments ends, in any zone: caps count them; and more than any buffer.
 func WithoutPast(claims []Claim, now int64) []Claim {
-	const day = 24 * 60 * 60
+	const nineDays = 9 * 24 * 60 * 60
 	return slices.DeleteFunc(claims, func(c Claim) bool {
-		return c.Padded().End+day <= now || c.Hold != "" && !Holds(c.Until, now)
+		return c.Padded().End+nineDays <= now || c.Hold != "" && !Holds(c.Until, now)
 	})
 }
 

@@ -18,15 +18,20 @@ func hold(from, to int64, visit string, until int64) booking.Claim {
 	return booking.Claim{Interval: calendar.Interval{Start: from, End: to}, Hold: visit, Until: until}
 }
 
-func TestNewClaim(t *testing.T) {
-	s := &booking.Service{Duration: time.Hour, Before: time.Minute, After: 2 * time.Minute}
-	c := booking.NewClaim(s, 7200, "a")
-	if want := (calendar.Interval{Start: 7140, End: 10920}); c.Padded() != want || c.End != 10800 || c.Booking != "a" {
-		t.Errorf("a new claim takes %v, want %v", c.Padded(), want)
+func TestClaimOfOffer(t *testing.T) {
+	o := offer(booking.Resource{ID: "adams", Zone: time.UTC}, booking.Service{ID: "checkup", Rules: booking.Rules{
+		Duration: new(time.Hour), Before: new(time.Minute), After: new(2 * time.Minute),
+	}})
+	if span := o.Span(7200); span != (calendar.Interval{Start: 7200, End: 10800}) {
+		t.Errorf("the appointment is from %d to %d", span.Start, span.End)
 	}
-	h := booking.NewHold(s, 7200, "visit", 500)
-	if h.Interval != c.Interval || h.Padded() != c.Padded() || h.Booking != "" || h.Hold != "visit" || h.Until != 500 {
-		t.Errorf("a new hold is %+v", h)
+	want := booking.Claim{Interval: o.Span(7200), Before: 60, After: 120, Booking: "a", Service: "checkup"}
+	if c := o.Claim(7200, "a"); c != want || c.Padded() != (calendar.Interval{Start: 7140, End: 10920}) {
+		t.Errorf("a new claim is %+v, want %+v", c, want)
+	}
+	want.Booking, want.Hold, want.Until = "", "visit", 500
+	if h := o.Hold(7200, "visit", 500); h != want {
+		t.Errorf("a new hold is %+v, want %+v", h, want)
 	}
 }
 
@@ -53,31 +58,31 @@ func TestTakes(t *testing.T) {
 }
 
 func TestKeepingClaims(t *testing.T) {
-	const day = 24 * 60 * 60
+	const nineDays = 9 * 24 * 60 * 60
 	left := claim(35, 45, 0, "a")
 	left.Left = true
 	all := func() []booking.Claim {
-		return []booking.Claim{claim(10, 20, 0, "a"), claim(10, 20, 5, "b"), hold(30, 40, "v", 25+day), left,
-			hold(50, 60, "w", 20+day), claim(50, 60, 0, "c")}
+		return []booking.Claim{claim(10, 20, 0, "a"), claim(10, 20, 5, "b"), hold(30, 40, "v", 25+nineDays), left,
+			hold(50, 60, "w", 20+nineDays), claim(50, 60, 0, "c")}
 	}
 	for name, tt := range map[string]struct{ got, want []booking.Claim }{
 		"added in order": {
 			booking.AddClaims(all(), claim(40, 45, 0, "d"), claim(0, 5, 0, "e")),
-			[]booking.Claim{claim(0, 5, 0, "e"), claim(10, 20, 0, "a"), claim(10, 20, 5, "b"), hold(30, 40, "v", 25+day), left,
-				claim(40, 45, 0, "d"), hold(50, 60, "w", 20+day), claim(50, 60, 0, "c")},
+			[]booking.Claim{claim(0, 5, 0, "e"), claim(10, 20, 0, "a"), claim(10, 20, 5, "b"), hold(30, 40, "v", 25+nineDays), left,
+				claim(40, 45, 0, "d"), hold(50, 60, "w", 20+nineDays), claim(50, 60, 0, "c")},
 		},
 		"added to nothing": {booking.AddClaims(nil, claim(1, 2, 0, "a")), []booking.Claim{claim(1, 2, 0, "a")}},
-		"without what is a day past, its buffer included, and holds that ended just now": {
-			booking.WithoutPast(all(), 20+day),
-			[]booking.Claim{claim(10, 20, 5, "b"), hold(30, 40, "v", 25+day), left, claim(50, 60, 0, "c")},
+		"without what is nine days past, its buffer included, and holds that ended just now": {
+			booking.WithoutPast(all(), 20+nineDays),
+			[]booking.Claim{claim(10, 20, 5, "b"), hold(30, 40, "v", 25+nineDays), left, claim(50, 60, 0, "c")},
 		},
 		"without a booking, and what it has left": {
 			booking.WithoutBooking(all(), "a"),
-			[]booking.Claim{claim(10, 20, 5, "b"), hold(30, 40, "v", 25+day), hold(50, 60, "w", 20+day), claim(50, 60, 0, "c")},
+			[]booking.Claim{claim(10, 20, 5, "b"), hold(30, 40, "v", 25+nineDays), hold(50, 60, "w", 20+nineDays), claim(50, 60, 0, "c")},
 		},
 		"without a hold": {
 			booking.WithoutHold(all(), "v"),
-			[]booking.Claim{claim(10, 20, 0, "a"), claim(10, 20, 5, "b"), left, hold(50, 60, "w", 20+day), claim(50, 60, 0, "c")},
+			[]booking.Claim{claim(10, 20, 0, "a"), claim(10, 20, 5, "b"), left, hold(50, 60, "w", 20+nineDays), claim(50, 60, 0, "c")},
 		},
 		"no booking has no id":   {booking.WithoutBooking(all(), ""), all()},
 		"no hold has no visit":   {booking.WithoutHold(all(), ""), all()},
@@ -118,26 +123,26 @@ func TestHoldsAndGhosts(t *testing.T) {
 			m.f.Asker.Visit, m.f.Claims = "v", []booking.Claim{held(m, "v", 101), held(m, "w", 101)}
 		}, around},
 		{"two fit, a hold and a booking", func(m *morning) {
-			m.r.Capacity, m.f.Claims = 2, []booking.Claim{held(m, "v", 101), m.claim(ten, eleven, "a")}
+			m.r.Rules.Capacity, m.f.Claims = new(2), []booking.Claim{held(m, "v", 101), m.claim(ten, eleven, "a")}
 		}, around},
 		{"two fit, two holds, one of them over", func(m *morning) {
-			m.r.Capacity, m.f.Claims = 2, []booking.Claim{held(m, "v", 100), held(m, "w", 101)}
+			m.r.Rules.Capacity, m.f.Claims = new(2), []booking.Claim{held(m, "v", 100), held(m, "w", 101)}
 		}, all},
 		{"two fit, two holds", func(m *morning) {
-			m.r.Capacity, m.f.Claims = 2, []booking.Claim{held(m, "v", 101), held(m, "w", 101)}
+			m.r.Rules.Capacity, m.f.Claims = new(2), []booking.Claim{held(m, "v", 101), held(m, "w", 101)}
 		}, around},
 		{"two fit, two holds of which one is the asker's", func(m *morning) {
-			m.r.Capacity, m.f.Claims = 2, []booking.Claim{held(m, "v", 101), held(m, "w", 101)}
+			m.r.Rules.Capacity, m.f.Claims = new(2), []booking.Claim{held(m, "v", 101), held(m, "w", 101)}
 			m.f.Asker.Visit = "w"
 		}, all},
 		{"a hold on another resource of the calendar", func(m *morning) {
 			m.f.Others = []booking.Claim{held(m, "v", 101)}
 		}, around},
 		{"two fit, a hold on another resource of the calendar", func(m *morning) {
-			m.r.Capacity, m.f.Others = 2, []booking.Claim{held(m, "v", 101)}
+			m.r.Rules.Capacity, m.f.Others = new(2), []booking.Claim{held(m, "v", 101)}
 		}, around},
 		{"two fit, one hold of both resources of the calendar", func(m *morning) {
-			m.r.Capacity, m.f.Claims, m.f.Others = 2, []booking.Claim{held(m, "v", 101)}, []booking.Claim{held(m, "v", 101)}
+			m.r.Rules.Capacity, m.f.Claims, m.f.Others = new(2), []booking.Claim{held(m, "v", 101)}, []booking.Claim{held(m, "v", 101)}
 		}, all},
 		{"the asker's own hold on another resource of the calendar", func(m *morning) {
 			m.f.Asker.Visit, m.f.Others = "v", []booking.Claim{held(m, "v", 101)}

@@ -5,6 +5,17 @@
 // Nothing here does I/O or reads a clock: the caller brings the time. Instants are Unix seconds in UTC; opening hours
 // and dates are wall time in the resource's IANA zone. All functions may be called concurrently.
 //
+// # Rules
+//
+// A business, its departments, its resources and its services each say what they have to say as [Rules]. A [Catalog] puts
+// them together: for a service at a resource, chosen by way of a department, its [Offer] holds what is in force. The nearer
+// level wins, a service being the nearest and the business the farthest. Three rules are of two sides, and there both count:
+// hours (who is there, and when the service is offered), caps (of all bookings of a resource, and of a service at it), and the
+// capacities of services that overlap.
+//
+// A [State] decides whether an offer can begin at an instant, and [Team] so for several resources together. Lists, checks,
+// days and explanations all come from them.
+//
 // # Wall time and daylight saving
 //
 // One written rule turns wall time into instants, see [calendar.Wall]:
@@ -24,28 +35,32 @@ import (
 	"slotd/internal/calendar"
 )
 
+// Business is all that can be booked, and by which rules.
+type Business struct {
+	// Zone is the IANA zone in which customers see dates and times when nothing else is known of them.
+	Zone        *time.Location
+	Rules       Rules
+	Holidays    []Holiday
+	Departments []Department
+	Services    []Service
+	Resources   []Resource
+}
+
 // Department groups resources for the customer's first choice.
 type Department struct {
 	ID    string
 	Title string
+	Rules Rules
 }
 
 // Service is what is offered.
 type Service struct {
 	ID    string
 	Title string
-	// Duration is how long the customer is there. Whole minutes, at least one.
-	Duration time.Duration
-	// Grid is the distance between two start times, counted in wall time from the opening of each stretch of hours.
-	Grid time.Duration
-	// Before and After are kept free of our other claims around the appointment. Foreign events may touch them.
-	Before, After time.Duration
 	// Needs are further resources that the service takes beside the chosen one, such as a room: of each entry one of the
 	// resources with these ids. They are open, free and claimed for the whole time, or the service cannot begin.
 	Needs [][]string
-	// CancelNotice and MoveNotice are the least time from a cancel or a move to the appointment's start. Staff can
-	// override them.
-	CancelNotice, MoveNotice time.Duration
+	Rules Rules
 }
 
 // Resource is what is booked: a doctor, a room, a device.
@@ -55,22 +70,11 @@ type Resource struct {
 	Departments []string
 	// Services are the ids of what the resource can do.
 	Services []string
-	// Zone is the IANA zone of Hours, never nil.
-	Zone  *time.Location
-	Hours Hours
+	// Zone is the IANA zone of its hours and dates, never nil.
+	Zone *time.Location
 	// Blocks are the calendars whose busy time blocks the resource. It always holds BookInto.
 	Blocks []calendar.ID
 	// BookInto is the calendar that its bookings are written to.
 	BookInto calendar.ID
-	// Capacity is how many of our claims may overlap; at least one.
-	Capacity int
-}
-
-// Hours are the weekly opening hours, indexed by [time.Weekday]. The spans of one day are sorted and do not overlap.
-type Hours [7][]Span
-
-// Span is an opening from one wall time to a later one on the same day, in minutes since midnight. To may be 1440, the
-// end of the day.
-type Span struct {
-	From, To int
+	Rules    Rules
 }

@@ -220,14 +220,14 @@ func (b *Booking) DeletedSince(placement int, at time.Time) bool {
 	})
 }
 
-// Crowded reports whether somebody else's claims leave the booking no place on a resource of a capacity: a person moved it
-// there, or another. Buffers do not count.
-func (b *Booking) Crowded(claims []Claim, capacity int, now int64) bool {
-	var others []calendar.Interval
+// Crowded reports whether somebody else's claims leave the booking no place on a resource: a person moved it there, or
+// another. Buffers do not count. The capacity is that of a resource while a service is there.
+func (b *Booking) Crowded(claims []Claim, capacity func(service string) int, now int64) bool {
+	var others []seat
 	for _, c := range claims {
 		if c.Booking != "" && c.Booking != b.ID && c.Takes(now) {
-			others = append(others, c.Interval)
+			others = append(others, seat{c.Interval, capacity(c.Service)})
 		}
 	}
-	return crowd(others, b.Interval) >= max(capacity, 1)
+	return crowded(others, b.Interval, capacity(b.Service))
 }

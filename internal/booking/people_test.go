@@ -176,8 +176,32 @@ func TestCrowded(t *testing.T) {
 		{"a capacity of none is one", []booking.Claim{claim(100, 200, 0, "x")}, 0, true},
 	}
 	for _, tt := range tests {
-		if got := b.Crowded(tt.claims, tt.capacity, 50); got != tt.want {
+		if got := b.Crowded(tt.claims, func(string) int { return tt.capacity }, 50); got != tt.want {
 			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
+
+// TestCrowdedByService: where several services are, the least of their capacities counts.
+func TestCrowdedByService(t *testing.T) {
+	capacity := func(service string) int { return map[string]int{"group": 3, "talk": 2}[service] }
+	of := func(service, id string) booking.Claim {
+		c := claim(100, 200, 0, id)
+		c.Service = service
+		return c
+	}
+	b := &booking.Booking{ID: "b1", Service: "group", Interval: span(100, 200)}
+	for name, c := range map[string]struct {
+		others []booking.Claim
+		want   bool
+	}{
+		"three of the group":             {[]booking.Claim{of("group", "x"), of("group", "y")}, false},
+		"four of the group":              {[]booking.Claim{of("group", "x"), of("group", "y"), of("group", "z")}, true},
+		"a group of two, and a talk":     {[]booking.Claim{of("group", "x"), of("talk", "y")}, true},
+		"a talk beside one of the group": {[]booking.Claim{of("talk", "y")}, false},
+	} {
+		if got := b.Crowded(c.others, capacity, 50); got != c.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

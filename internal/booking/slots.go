@@ -2,7 +2,6 @@ package booking
 
 import (
 	"slices"
-	"time"
 
 	"slotd/internal/calendar"
 )
@@ -16,13 +15,15 @@ const (
 	NotOffered        // not a start time of the resource and the service
 	TooSoon           // before the minimum notice, or past
 	TooFar            // beyond the booking horizon
+	Capped            // so many bookings as may be on that day, or in that week, are there
 	Unknown           // a calendar that blocks the resource is unread, too old, or does not cover the time
 	Busy              // somebody's event is there
 	Claimed           // our own bookings fill it
 )
 
 var reasonNames = [...]string{
-	"free", "not offered", "too soon", "too far ahead", "calendar not known well enough", "busy", "booked",
+	"free", "not offered", "too soon", "too far ahead", "as many bookings as may be", "calendar not known well enough", "busy",
+	"booked",
 }
 
 // String returns the reason in words, from a closed set.
@@ -36,18 +37,26 @@ func (r Reason) String() string {
 // State is what one resource's time looks like at one moment: everything that decides whether a service can start at an
 // instant. Make it with [NewState]; it may be read concurrently.
 type State struct {
-	resource *Resource
-	service  *Service
-	bounds   Bounds
-	known    calendar.Interval   // covered by every blocking calendar; empty when one of them is not known
-	blocked  []calendar.Interval // sorted, disjoint: what is busy whatever the capacity
-	claimed  []calendar.Interval // sorted, disjoint: where our claims leave no room, grown by the service's buffers
-	taken    []calendar.Interval // our claims that count against a capacity above one, buffers included
+	offer   *Offer
+	facts   Facts
+	bounds  Bounds
+	known   calendar.Interval   // covered by every blocking calendar; empty when one of them is not known
+	blocked []calendar.Interval // sorted, disjoint: what is busy whatever the capacity
+	claimed []calendar.Interval // sorted, disjoint: where our claims leave no room, grown by the service's buffers
+	taken   []seat              // our claims beside which there may be room, buffers included
+	// full and filled are the days and weeks, sorted and disjoint, in which no more may begin: of the resource, and of the
+	// service at it. They bound starts, not the time that is taken.
+	full, filled []calendar.Interval
 }
 
 // Bounds limit start times: Earliest <= start <= Latest, in Unix seconds.
 type Bounds struct {
 	Earliest, Latest int64
+}
+
+// With returns the bounds between which either allows a start.
+func (b Bounds) With(o Bounds) Bounds {
+	return Bounds{Earliest: min(b.Earliest, o.Earliest), Latest: max(b.Latest, o.Latest)}
 }
 
 // Facts are the inputs of a State.
@@ -76,31 +85,36 @@ func (a Asker) owns(c Claim) bool {
 }
 
 // NewState prepares the facts for questions about one service at one resource.
-func NewState(r *Resource, s *Service, b Bounds, f Facts) *State {
-	st := &State{resource: r, service: s, bounds: b, known: coverage(r, f.Busy)}
-	own := map[owner][]calendar.Interval{} // of bookings, claims with the events that are theirs
+func NewState(o *Offer, b Bounds, f Facts) *State {
+	st := &State{offer: o, facts: f, bounds: b, known: coverage(o.Resource, f.Busy)}
+	own := map[owner]*owned{} // of bookings, claims with the events that are theirs
 	for _, c := range f.Claims {
 		if c.Takes(f.Now) && !f.Asker.owns(c) {
-			own[c.owner()] = append(own[c.owner()], c.Padded())
+			of := own[c.owner()]
+			if of == nil {
+				of = &owned{capacity: o.catalog.Capacity(o.Resource.ID, c.Service)}
+				own[c.owner()] = of
+			}
+			of.spans = append(of.spans, c.Padded())
 		}
 	}
 	st.blocked = st.block(f, own)
-	for _, c := range f.Others {
-		if _, both := own[c.owner()]; !both && c.Takes(f.Now) && !f.Asker.owns(c) {
-			st.taken = append(st.taken, c.Padded())
-		}
+	st.take(f, own)
+	if o.capped() {
+		st.cap(f)
 	}
-	others := len(st.taken)
-	for _, spans := range own {
-		st.taken = append(st.taken, calendar.Union(spans)...)
-	}
-	st.fold(others)
 	return st
+}
+
+// owned is the time that one owner takes.
+type owned struct {
+	spans    []calendar.Interval
+	capacity int
 }
 
 // block returns the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
 // claim of one booking count once. Those at a time that their booking has left block nothing.
-func (st *State) block(f Facts, own map[owner][]calendar.Interval) []calendar.Interval {
+func (st *State) block(f Facts, own map[owner]*owned) []calendar.Interval {
 	blocks := make([]calendar.Interval, 0, 64)
 	for _, busy := range f.Busy {
 		if busy == nil {
@@ -108,11 +122,11 @@ func (st *State) block(f Facts, own map[owner][]calendar.Interval) []calendar.In
 		}
 		blocks = append(blocks, busy.Foreign...)
 		for _, o := range busy.Own {
-			spans, claimed := own[owner{booking: o.Booking}]
+			claims := own[owner{booking: o.Booking}]
 			switch {
 			case o.Booking == f.Asker.Booking && o.Booking != "", f.left(o, busy.Window):
-			case claimed:
-				own[owner{booking: o.Booking}] = append(spans, o.Interval)
+			case claims != nil:
+				claims.spans = append(claims.spans, o.Interval)
 			default:
 				blocks = append(blocks, o.Interval)
 			}
@@ -121,10 +135,15 @@ func (st *State) block(f Facts, own map[owner][]calendar.Interval) []calendar.In
 	return calendar.Union(blocks)
 }
 
-// Near returns those of the facts that can matter to an appointment within span, its buffers included: for a question about a
-// single start there is no need to prepare the whole horizon. The answers are the same.
-func (f Facts) Near(span calendar.Interval) Facts {
-	events := map[string]bool{} // bookings of ours with an event near
+// near returns those of the facts that can matter to an appointment within span, its buffers included, and the claims that
+// can matter to its caps.
+func (f Facts) near(span, counted calendar.Interval) Facts {
+	here := map[owner]bool{} // who has an event near, or a claim on another resource: with its claims they count once
+	for _, c := range f.Others {
+		if c.Padded().Overlaps(span) {
+			here[c.owner()] = true
+		}
+	}
 	busy := make([]*calendar.Busy, len(f.Busy))
 	for i, b := range f.Busy {
 		if b == nil {
@@ -138,20 +157,20 @@ func (f Facts) Near(span calendar.Interval) Facts {
 		busy[i] = &calendar.Busy{Window: b.Window, Foreign: b.Foreign[first:last]}
 		for _, o := range b.Own {
 			if o.Overlaps(span) {
-				busy[i].Own, events[o.Booking] = append(busy[i].Own, o), true
+				busy[i].Own, here[owner{booking: o.Booking}] = append(busy[i].Own, o), true
 			}
 		}
 	}
-	matter := func(claims []Claim) []Claim {
+	matter := func(claims []Claim, span calendar.Interval) []Claim {
 		var out []Claim
 		for _, c := range claims {
-			if c.Padded().Overlaps(span) || events[c.Booking] {
+			if c.Padded().Overlaps(span) || here[c.owner()] {
 				out = append(out, c)
 			}
 		}
 		return out
 	}
-	f.Busy, f.Claims, f.Others = busy, matter(f.Claims), matter(f.Others)
+	f.Busy, f.Claims, f.Others = busy, matter(f.Claims, counted), matter(f.Others, span)
 	return f
 }
 
@@ -164,20 +183,31 @@ func (f *Facts) left(o calendar.Own, window calendar.Interval) bool {
 	return slices.ContainsFunc(f.Claims, gone) || slices.ContainsFunc(f.Others, gone)
 }
 
-// fold moves what no capacity can share from taken into claimed: the claims of other resources, which come first, and with
-// a capacity of one all claims. They are grown by the buffers that the asked service needs around itself.
-func (st *State) fold(others int) {
-	if st.resource.Capacity <= 1 {
-		others = len(st.taken)
+// take divides our claims. What leaves room for nobody is claimed, grown by the buffers that the asked service needs around
+// itself: claims of other resources, those of a capacity of one, and all where the asked service has that itself. The rest
+// is counted.
+func (st *State) take(f Facts, own map[owner]*owned) {
+	before, after := seconds(st.offer.Before), seconds(st.offer.After)
+	var alone []calendar.Interval
+	add := func(t calendar.Interval, capacity int) {
+		if min(capacity, st.offer.Capacity) <= 1 {
+			// [t) meets [start-before, end+after) exactly when [t.Start-after, t.End+before) meets [start, end).
+			alone = append(alone, t.Pad(after, before))
+			return
+		}
+		st.taken = append(st.taken, seat{t, capacity})
 	}
-	before, after := seconds(st.service.Before), seconds(st.service.After)
-	grown := make([]calendar.Interval, 0, others)
-	for _, t := range st.taken[:others] {
-		// [t) meets [start-before, end+after) exactly when [t.Start-after, t.End+before) meets [start, end).
-		grown = append(grown, t.Pad(after, before))
+	for _, c := range f.Others {
+		if own[c.owner()] == nil && c.Takes(f.Now) && !f.Asker.owns(c) {
+			add(c.Padded(), 1)
+		}
 	}
-	st.taken = append([]calendar.Interval(nil), st.taken[others:]...)
-	st.claimed = calendar.Union(grown)
+	for _, of := range own {
+		for _, span := range calendar.Union(of.spans) {
+			add(span, of.capacity)
+		}
+	}
+	st.claimed = calendar.Union(alone)
 }
 
 // coverage returns the interval that all calendars cover; empty when one of them is not known, or when there are none.
@@ -195,37 +225,6 @@ func coverage(r *Resource, busy []*calendar.Busy) calendar.Interval {
 	return all
 }
 
-// Day appends to dst the start times, in order, at which the service can begin on the day, and returns it.
-// On a day in which clocks go back a label may occur twice; see [Label].
-func (st *State) Day(dst []int64, d calendar.Date) []int64 {
-	before := len(dst)
-	for _, span := range st.resource.Hours[d.Weekday()] {
-		st.candidates(d, span, func(start int64) bool {
-			if st.reason(start) == Free {
-				dst = append(dst, start)
-			}
-			return true
-		})
-	}
-	slices.Sort(dst[before:]) // the hours of a day overlap where clocks go back
-	return dst
-}
-
-// HasSlot reports whether the service can begin at some time of the day.
-func (st *State) HasSlot(d calendar.Date) bool {
-	found := false
-	for _, span := range st.resource.Hours[d.Weekday()] {
-		st.candidates(d, span, func(start int64) bool {
-			found = st.reason(start) == Free
-			return !found
-		})
-		if found {
-			return true
-		}
-	}
-	return false
-}
-
 // Check says whether the service can begin at start, by the same rules that Day lists by. The bounds are asked first: they
 // keep instants from outside, thousands of years away, from the rules of time zones.
 func (st *State) Check(start int64) Reason {
@@ -236,38 +235,21 @@ func (st *State) Check(start int64) Reason {
 		return TooFar
 	case !st.offers(start):
 		return NotOffered
+	case within(st.full, start), within(st.filled, start):
+		return Capped
 	}
 	return st.Room(start)
 }
 
-// offers reports whether start is one of the candidates of its day.
+// offers reports whether hours and grid allow a start time.
 func (st *State) offers(start int64) bool {
-	d := calendar.DateOf(start, st.resource.Zone)
-	found := false
-	for _, span := range st.resource.Hours[d.Weekday()] {
-		st.candidates(d, span, func(s int64) bool {
-			found = found || s == start
-			return !found
-		})
-	}
-	return found
+	return st.offer.plan.day(calendar.DateOf(start, st.offer.Resource.Zone)).has(start)
 }
 
-// reason decides about a candidate.
-func (st *State) reason(start int64) Reason {
-	switch {
-	case start < st.bounds.Earliest:
-		return TooSoon
-	case start > st.bounds.Latest:
-		return TooFar
-	}
-	return st.Room(start)
-}
-
-// Room says whether the service has room at start, whatever the hours, the grid and the bounds say. It is for staff, who
+// Room says whether there is room for the service from start on, whatever its hours, grid and bounds say: for staff, who
 // may book outside the rules of the business, though never over anything.
 func (st *State) Room(start int64) Reason {
-	want := st.span(start)
+	want := st.offer.Span(start)
 	switch {
 	case !st.known.Covers(want):
 		return Unknown
@@ -275,85 +257,37 @@ func (st *State) Room(start int64) Reason {
 		return Busy
 	case calendar.AnyOverlap(st.claimed, want):
 		return Claimed
-	case st.full(want):
+	case st.crowded(want):
 		return Claimed
 	}
 	return Free
 }
 
 // accompany says whether the resource can be there from start on beside the one that was chosen: open, whatever its own
-// grid, and with room.
+// grid, within the caps of its own, and with room.
 func (st *State) accompany(start int64) Reason {
-	if !st.open(st.span(start)) {
+	switch {
+	case start < st.bounds.Earliest:
+		return TooSoon
+	case start > st.bounds.Latest:
+		return TooFar
+	case !st.offer.plan.covers(st.offer.Span(start)):
 		return NotOffered
+	case within(st.full, start):
+		return Capped
 	}
-	return st.reason(start)
+	return st.Room(start)
 }
 
-// open reports whether the hours cover want, over the end of a span or a day where the next begins at once.
-func (st *State) open(want calendar.Interval) bool {
-	var spans []calendar.Interval
-	// Where clocks go back at midnight, the date that they show is not the day that an instant belongs to; so a day more on
-	// each side.
-	last := calendar.DateOf(want.End, st.resource.Zone).AddDays(1)
-	for d := calendar.DateOf(want.Start, st.resource.Zone).AddDays(-1); !last.Before(d); d = d.AddDays(1) {
-		for _, span := range st.resource.Hours[d.Weekday()] {
-			spans = append(spans, openInterval(d, span, st.resource.Zone))
-		}
-	}
-	return slices.ContainsFunc(calendar.Union(spans), func(open calendar.Interval) bool { return open.Covers(want) })
-}
-
-// span returns the time of an appointment that begins at start.
-func (st *State) span(start int64) calendar.Interval {
-	return calendar.Interval{Start: start, End: start + seconds(st.service.Duration)}
-}
-
-// full reports whether one more claim over want would exceed the capacity.
-func (st *State) full(want calendar.Interval) bool {
+// crowded reports whether one more claim over want would exceed a capacity.
+func (st *State) crowded(want calendar.Interval) bool {
 	if len(st.taken) == 0 {
 		return false
 	}
-	padded := want.Pad(seconds(st.service.Before), seconds(st.service.After))
-	return crowd(st.taken, padded) >= st.resource.Capacity
+	return crowded(st.taken, want.Pad(seconds(st.offer.Before), seconds(st.offer.After)), st.offer.Capacity)
 }
 
-// candidates calls yield for each start time that hours and grid allow in one span of a day, until it returns false. Start
-// times lie on the grid in wall time, counted from the opening; see the package comment for days on which clocks change.
-func (st *State) candidates(d calendar.Date, span Span, yield func(start int64) bool) {
-	open := openInterval(d, span, st.resource.Zone)
-	length, grid := seconds(st.service.Duration), seconds(st.service.Grid)
-	midnight := midnightUTC(d)
-	from, to := int64(span.From)*60, int64(span.To)*60
-	calendar.Segments(open, st.resource.Zone, func(part calendar.Interval, offset int64) bool {
-		wall := part.Start + offset - midnight // seconds after midnight that clocks show when the part begins
-		label := from
-		if wall > from {
-			label += (wall - from + grid - 1) / grid * grid
-		}
-		for ; label < to; label += grid {
-			start := midnight + label - offset
-			if start >= part.End || start+length > open.End {
-				break
-			}
-			if !yield(start) {
-				return false
-			}
-		}
-		return true
-	})
+// within reports whether one of the sorted, disjoint spans holds the instant.
+func within(spans []calendar.Interval, at int64) bool {
+	return calendar.AnyOverlap(spans, calendar.Interval{Start: at, End: at + 1})
 }
-
-// openInterval returns the instants of a span of hours: from its first opening to its last closing.
-func openInterval(d calendar.Date, span Span, zone *time.Location) calendar.Interval {
-	start, _, _ := calendar.Wall(d, span.From, zone)
-	_, end, _ := calendar.Wall(d, span.To, zone)
-	return calendar.Interval{Start: start, End: end}
-}
-
-// midnightUTC returns the day's midnight as if its zone were UTC: the origin of wall seconds.
-func midnightUTC(d calendar.Date) int64 {
-	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix()
-}
-
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }

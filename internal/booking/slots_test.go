@@ -23,16 +23,27 @@ func newMorning(t *testing.T) *morning {
 	m := &morning{d: date(t, "2026-06-10")}
 	whole := m.d.Interval(zone(t, "Europe/Berlin"))
 	m.r = booking.Resource{
-		ID: "adams", Zone: zone(t, "Europe/Berlin"), Blocks: []calendar.ID{"clinic/a"}, BookInto: "clinic/a", Capacity: 1,
+		ID: "adams", Zone: zone(t, "Europe/Berlin"), Blocks: []calendar.ID{"clinic/a"}, BookInto: "clinic/a",
 	}
-	m.r.Hours[time.Wednesday] = []booking.Span{{From: 9 * 60, To: 12 * 60}}
-	m.s = booking.Service{ID: "checkup", Duration: time.Hour, Grid: 30 * time.Minute}
+	m.r.Rules.Hours = &booking.Hours{time.Wednesday: {{From: 9 * 60, To: 12 * 60}}}
+	m.s = booking.Service{ID: "checkup", Rules: booking.Rules{Duration: new(time.Hour), Grid: new(30 * time.Minute)}}
 	m.b = booking.Bounds{Earliest: whole.Start, Latest: whole.End}
 	m.f.Busy = []*calendar.Busy{{Window: whole}}
 	return m
 }
 
-func (m *morning) state() *booking.State { return booking.NewState(&m.r, &m.s, m.b, m.f) }
+// business has nothing but a service at a resource.
+func business(r booking.Resource, s booking.Service) booking.Business {
+	r.Services = []string{s.ID}
+	return booking.Business{Zone: r.Zone, Services: []booking.Service{s}, Resources: []booking.Resource{r}}
+}
+
+// offer returns the service at the resource of a business that has nothing else.
+func offer(r booking.Resource, s booking.Service) *booking.Offer {
+	return booking.NewCatalog(business(r, s)).Offer("", r.ID, s.ID)
+}
+
+func (m *morning) state() *booking.State { return booking.NewState(offer(m.r, m.s), m.b, m.f) }
 
 func (m *morning) labels() []string {
 	var out []string
@@ -73,31 +84,31 @@ func TestDay(t *testing.T) {
 			m.f.Claims = []booking.Claim{{Interval: m.span(ten, eleven), After: 5 * minute, Booking: "a"}}
 		}, []string{"09:00"}},
 		{"the asked service has the buffer", func(m *morning) {
-			m.s.Before = 5 * time.Minute
+			m.s.Rules.Before = new(5 * time.Minute)
 			m.f.Claims = []booking.Claim{m.claim(ten, eleven, "a")}
 		}, []string{"09:00"}},
 		{"buffers may touch somebody's event", func(m *morning) {
-			m.s.Before, m.s.After = 5*time.Minute, 5*time.Minute
+			m.s.Rules.Before, m.s.Rules.After = new(5*time.Minute), new(5*time.Minute)
 			m.f.Busy[0].Foreign = []calendar.Interval{m.span(ten, eleven)}
 		}, around},
 		{"two fit, one is there", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Claims = []booking.Claim{m.claim(ten, eleven, "a")}
 		}, all},
 		{"two fit, two are there", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Claims = []booking.Claim{m.claim(ten, eleven, "a"), m.claim(ten+15, ten+45, "b")}
 		}, []string{"09:00", "11:00"}},
 		{"two fit, two are there one after the other", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Claims = []booking.Claim{m.claim(ten, ten+30, "a"), m.claim(ten+30, eleven, "b")}
 		}, all},
 		{"two fit, two begin where it ends", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Claims = []booking.Claim{m.claim(eleven, eleven+60, "a"), m.claim(eleven, eleven+60, "b")}
 		}, []string{"09:00", "09:30", "10:00"}},
 		{"two fit, block and claim of one booking count once", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Claims = []booking.Claim{m.claim(ten, eleven, "a")}
 			m.f.Busy[0].Own = []calendar.Own{{Interval: m.span(ten, eleven), Booking: "a"}}
 		}, all},
@@ -106,15 +117,15 @@ func TestDay(t *testing.T) {
 			m.f.Busy[0].Own = []calendar.Own{{Interval: m.span(eleven, eleven+30), Booking: "a"}}
 		}, []string{"09:30", "10:00"}},
 		{"two fit, the block of a booking that has no claim here blocks", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Busy[0].Own = []calendar.Own{{Interval: m.span(ten, eleven), Booking: "x"}}
 		}, around},
 		{"two fit, another resource of the calendar is booked", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Others = []booking.Claim{m.claim(ten, eleven, "x")}
 		}, around},
 		{"two fit, one booking has this and another resource of the calendar", func(m *morning) {
-			m.r.Capacity = 2
+			m.r.Rules.Capacity = new(2)
 			m.f.Claims = []booking.Claim{m.claim(ten, eleven, "a")}
 			m.f.Others = []booking.Claim{m.claim(ten, eleven, "a")}
 			m.f.Busy[0].Own = []calendar.Own{{Interval: m.span(ten, eleven), Booking: "a"}}
@@ -139,12 +150,12 @@ func TestDay(t *testing.T) {
 		{"bounds are inclusive", func(m *morning) {
 			m.b = booking.Bounds{Earliest: m.span(9*60+30, 0).Start, Latest: m.span(10*60+30, 0).Start}
 		}, []string{"09:30", "10:00", "10:30"}},
-		{"too long for the hours", func(m *morning) { m.s.Duration = 3*time.Hour + time.Minute }, nil},
-		{"exactly as long as the hours", func(m *morning) { m.s.Duration = 3 * time.Hour }, []string{"09:00"}},
-		{"closed", func(m *morning) { m.r.Hours = booking.Hours{} }, nil},
-		{"two stretches have their own grid", func(m *morning) {
-			m.r.Hours[time.Wednesday] = []booking.Span{{From: 9 * 60, To: 10*60 + 10}, {From: 10*60 + 10, To: 11*60 + 15}}
-		}, []string{"09:00", "10:10"}},
+		{"too long for the hours", func(m *morning) { m.s.Rules.Duration = new(3*time.Hour + time.Minute) }, nil},
+		{"exactly as long as the hours", func(m *morning) { m.s.Rules.Duration = new(3 * time.Hour) }, []string{"09:00"}},
+		{"closed", func(m *morning) { m.r.Rules.Hours = &booking.Hours{} }, nil},
+		{"two stretches have their own grid, and what begins in one may end in the other", func(m *morning) {
+			m.r.Rules.Hours[time.Wednesday] = []booking.Span{{From: 9 * 60, To: 10*60 + 10}, {From: 10*60 + 10, To: 11*60 + 15}}
+		}, []string{"09:00", "09:30", "10:00", "10:10"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -153,7 +164,7 @@ func TestDay(t *testing.T) {
 			if diff := cmp.Diff(tt.want, m.labels()); diff != "" {
 				t.Errorf("want −, got +:\n%s", diff)
 			}
-			newSlow(&m.r, &m.s, m.b, m.f, m.d).agree(t)
+			newSlow(booking.NewCatalog(business(m.r, m.s)), choice{"", m.r.ID, m.s.ID}, m.b, m.f, m.d).agree(t)
 		})
 	}
 }
@@ -190,10 +201,10 @@ func TestWallTimeRule(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMorning(t)
 			m.d = date(t, tt.date)
-			m.s.Duration = 30 * time.Minute
+			m.s.Rules.Duration = new(30 * time.Minute)
 			whole := m.d.Interval(m.r.Zone)
 			m.f.Busy[0].Window, m.b = whole, booking.Bounds{Earliest: whole.Start, Latest: whole.End}
-			m.r.Hours[time.Sunday] = []booking.Span{tt.span}
+			m.r.Rules.Hours[time.Sunday] = []booking.Span{tt.span}
 			if diff := cmp.Diff(tt.want, m.labels()); diff != "" {
 				t.Errorf("want −, got +:\n%s", diff)
 			}
@@ -217,13 +228,14 @@ func TestReasonOrder(t *testing.T) {
 	check(booking.Busy)
 	m.f.Busy[0].Window.End = at
 	check(booking.Unknown)
+	m.r.Rules.PerDay = new(1)
+	check(booking.Capped)
+	at++
+	check(booking.NotOffered)
 	m.b.Latest = at - 1
 	check(booking.TooFar)
 	m.b = booking.Bounds{Earliest: at + 1, Latest: at - 1}
 	check(booking.TooSoon)
-	at++
-	m.b.Latest = at
-	check(booking.NotOffered)
 }
 
 func TestReasonNames(t *testing.T) {

@@ -51,19 +51,28 @@ func shown(at int64, loc *time.Location) int64 {
 	return (at + int64(offset)) / minute
 }
 
-// slow answers what a State answers about one day by looking at every minute: slow, and obvious. All instants of its facts are
-// whole minutes, except those of foreign events.
+// choice is what a customer chose, by ids.
+type choice struct{ department, resource, service string }
+
+// slow answers what an Offer and a State answer about one day by looking at every minute, and for each at every rule: slow, and
+// obvious. It reads the business as a config would give it, and nothing that the engine has made of it. All instants of its
+// facts are whole minutes, except those of foreign events.
 type slow struct {
-	r     *booking.Resource
-	s     *booking.Service
+	slowRules
+	o     *booking.Offer // what is compared
 	b     booking.Bounds
 	f     booking.Facts
 	date  calendar.Date
 	zero  int64             // what clocks show at midnight of the day, whether or not they do
-	at    []int64           // the minutes from a day before to two days after
-	clock []int64           // and what clocks show then
+	at    []int64           // the minutes from three days before to five after
+	clock []int64           // and what clocks show then,
+	open  []bool            // whether there are hours,
+	fact  []*fact           // and, once it is asked for, what is there
 	seen  map[mirrored]bool // what counted said before
 }
+
+// fact is what the facts say of one minute.
+type fact struct{ known, busy, full bool }
 
 // mirrored is one of our events in a snapshot of a window.
 type mirrored struct {
@@ -71,30 +80,43 @@ type mirrored struct {
 	window calendar.Interval
 }
 
-func newSlow(r *booking.Resource, s *booking.Service, b booking.Bounds, f booking.Facts, d calendar.Date) *slow {
-	m := &slow{r: r, s: s, b: b, f: f, date: d, seen: map[mirrored]bool{}}
+func newSlow(c *booking.Catalog, of choice, b booking.Bounds, f booking.Facts, d calendar.Date) *slow {
+	m := &slow{
+		slowRules: newSlowRules(c.Business(), of), o: c.Offer(of.department, of.resource, of.service), b: b, f: f, date: d,
+		seen: map[mirrored]bool{},
+	}
 	m.zero = time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix() / minute
-	from := m.zero*minute - day
-	for at := from; at < from+4*day; at += minute {
+	from := m.zero*minute - 3*day
+	for at := from; at < from+8*day; at += minute {
 		m.at = append(m.at, at)
-		m.clock = append(m.clock, shown(at, r.Zone))
+		m.clock = append(m.clock, shown(at, m.r.Zone))
+	}
+	m.open, m.fact = make([]bool, len(m.at)), make([]*fact, len(m.at))
+	for n := -2; n <= 3; n++ {
+		zero := m.zero + int64(n)*1440
+		for _, span := range m.hours(d.AddDays(n)).spans() {
+			opens, closes := m.opens(zero+int64(span.From)), m.closes(zero+int64(span.To))
+			for i := opens; i < closes; i++ {
+				m.open[i] = true
+			}
+		}
 	}
 	return m
 }
 
-// opens and closes are the first and the last minute at which clocks show a wall time, or the first at which they have passed it.
-func (m *slow) opens(wall int64) int64 {
-	i := slices.Index(m.clock, wall)
-	if i < 0 {
-		i = slices.IndexFunc(m.clock, func(c int64) bool { return c > wall })
+// opens and closes are the first and the last minute at which clocks show a wall time, or the first at which they have passed it,
+// by their index.
+func (m *slow) opens(wall int64) int {
+	if i := slices.Index(m.clock, wall); i >= 0 {
+		return i
 	}
-	return m.at[i]
+	return slices.IndexFunc(m.clock, func(c int64) bool { return c > wall })
 }
 
-func (m *slow) closes(wall int64) int64 {
+func (m *slow) closes(wall int64) int {
 	for i := range slices.Backward(m.clock) {
 		if m.clock[i] == wall {
-			return m.at[i]
+			return i
 		}
 	}
 	return m.opens(wall)
@@ -102,49 +124,83 @@ func (m *slow) closes(wall int64) int64 {
 
 // starts returns each minute of the day with the reason that it has.
 func (m *slow) starts() map[int64]booking.Reason {
-	offered := map[int64]bool{}
-	for _, span := range m.r.Hours[m.date.Weekday()] {
-		opens := m.opens(m.zero + int64(span.From))
-		closes := m.closes(m.zero + int64(span.To))
-		for i, at := range m.at {
-			label := int(m.clock[i] - m.zero)
-			if span.From <= label && label < span.To && (label-span.From)%int(m.s.Grid.Minutes()) == 0 &&
-				opens <= at && at+int64(m.s.Duration.Seconds()) <= closes {
-				offered[at] = true
-			}
-		}
-	}
 	out := map[int64]booking.Reason{}
+	spans := m.hours(m.date).spans()
 	for i, at := range m.at {
-		if label := m.clock[i] - m.zero; label < 0 || label >= 1440 {
-			continue // another day
-		}
-		out[at] = m.reason(at)
-		if !offered[at] && out[at] != booking.TooSoon && out[at] != booking.TooFar {
-			out[at] = booking.NotOffered
+		if label := m.clock[i] - m.zero; label >= 0 && label < 1440 {
+			out[at] = m.reason(at, int(label), spans)
 		}
 	}
 	return out
 }
 
-func (m *slow) reason(start int64) booking.Reason {
+// reason is why a minute of the day, of which clocks show the label, is a start time or not.
+func (m *slow) reason(at int64, label int, spans []booking.Span) booking.Reason {
+	onGrid := slices.ContainsFunc(spans, func(s booking.Span) bool {
+		return s.From <= label && label < s.To && (label-s.From)%int(m.e.grid.Minutes()) == 0
+	})
 	switch {
-	case start < m.b.Earliest:
+	case at < m.b.Earliest:
 		return booking.TooSoon
-	case start > m.b.Latest:
+	case at > m.b.Latest:
 		return booking.TooFar
+	case !onGrid || !m.openFrom(at):
+		return booking.NotOffered
+	case m.capped(at):
+		return booking.Capped
 	}
-	return m.room(start)
+	return m.room(at)
+}
+
+// openFrom reports whether there are hours in each minute of an appointment, whatever stretch they belong to.
+func (m *slow) openFrom(start int64) bool {
+	return !within(start, start+seconds(m.e.duration), func(at int64) bool { return !m.open[m.index(at)] })
+}
+
+func (m *slow) index(at int64) int { return int(at-m.at[0]) / minute }
+
+func seconds(d time.Duration) int64 { return int64(d.Seconds()) }
+
+// capped reports whether as many bookings as may be begin on the day or in the week: all of them, or those of the service.
+func (m *slow) capped(start int64) bool { return m.cappedAll(start) || m.cappedService(start) }
+
+func (m *slow) cappedAll(start int64) bool {
+	sameDay, sameWeek := m.begin(start, func(booking.Claim) bool { return true })
+	return m.e.perDay > 0 && sameDay >= m.e.perDay || m.e.perWeek > 0 && sameWeek >= m.e.perWeek
+}
+
+func (m *slow) cappedService(start int64) bool {
+	sameDay, sameWeek := m.begin(start, func(c booking.Claim) bool { return c.Service == m.s.ID })
+	return m.e.servicePerDay > 0 && sameDay >= m.e.servicePerDay || m.e.servicePerWeek > 0 && sameWeek >= m.e.servicePerWeek
+}
+
+// begin counts the claims that begin on the day and in the week of a start.
+func (m *slow) begin(start int64, matters func(booking.Claim) bool) (sameDay, sameWeek int) {
+	asked := time.Unix(start, 0).In(m.r.Zone)
+	year, week := asked.ISOWeek()
+	for _, c := range m.f.Claims {
+		if !m.counts(c) || !matters(c) {
+			continue
+		}
+		at := time.Unix(c.Start, 0).In(m.r.Zone)
+		if at.Format(time.DateOnly) == asked.Format(time.DateOnly) {
+			sameDay++
+		}
+		if y, w := at.ISOWeek(); y == year && w == week {
+			sameWeek++
+		}
+	}
+	return sameDay, sameWeek
 }
 
 func (m *slow) room(start int64) booking.Reason {
-	end := start + int64(m.s.Duration.Seconds())
+	end := start + seconds(m.e.duration)
 	switch {
-	case within(start, end, func(at int64) bool { return !m.known(at) }):
+	case within(start, end, func(at int64) bool { return !m.factOf(at).known }):
 		return booking.Unknown
-	case within(start, end, m.busy):
+	case within(start, end, func(at int64) bool { return m.factOf(at).busy }):
 		return booking.Busy
-	case within(start-int64(m.s.Before.Seconds()), end+int64(m.s.After.Seconds()), m.full):
+	case within(start-seconds(m.e.before), end+seconds(m.e.after), func(at int64) bool { return m.factOf(at).full }):
 		return booking.Claimed
 	}
 	return booking.Free
@@ -159,6 +215,14 @@ func within(from, until int64, is func(at int64) bool) bool {
 	return false
 }
 
+func (m *slow) factOf(at int64) *fact {
+	i := m.index(at)
+	if m.fact[i] == nil {
+		m.fact[i] = &fact{m.known(at), m.busy(at), m.full(at)}
+	}
+	return m.fact[i]
+}
+
 func (m *slow) known(at int64) bool {
 	for _, b := range m.f.Busy {
 		if b == nil || at < b.Window.Start || at+minute > b.Window.End {
@@ -171,12 +235,18 @@ func (m *slow) known(at int64) bool {
 // counts reports whether a claim takes time from who asks.
 func (m *slow) counts(c booking.Claim) bool {
 	mine := c.Booking != "" && c.Booking == m.f.Asker.Booking || c.Hold != "" && c.Hold == m.f.Asker.Visit
-	return !mine && !c.Left && (c.Hold == "" || m.f.Now < c.Until)
+	lasts := c.Hold == "" || m.f.Now < c.Until && c.Until <= m.f.Now+booking.LongestHold
+	return !mine && !c.Left && lasts
 }
 
-// claims reports whether the owner has a claim on the resource itself.
-func (m *slow) claims(of string) bool {
-	return slices.ContainsFunc(m.f.Claims, func(c booking.Claim) bool { return m.counts(c) && c.Booking+c.Hold == of })
+// claims reports whether the owner has a claim on the resource itself, and of what service.
+func (m *slow) claims(of string) (service string, yes bool) {
+	for _, c := range m.f.Claims {
+		if m.counts(c) && c.Booking+c.Hold == of {
+			return c.Service, true
+		}
+	}
+	return "", false
 }
 
 // counted reports whether our event blocks: not the asker's own, nor one whose booking has left just that time.
@@ -209,11 +279,14 @@ func shownAs(event, window calendar.Interval) (out calendar.Interval) {
 func (m *slow) busy(at int64) bool {
 	now := calendar.Interval{Start: at, End: at + minute}
 	for _, b := range m.f.Busy {
+		if b == nil {
+			continue
+		}
 		if slices.ContainsFunc(b.Foreign, now.Overlaps) {
 			return true
 		}
 		for _, o := range b.Own {
-			if !m.claims(o.Booking) && now.Overlaps(o.Interval) && m.counted(o, b.Window) {
+			if _, claimed := m.claims(o.Booking); !claimed && now.Overlaps(o.Interval) && m.counted(o, b.Window) {
 				return true
 			}
 		}
@@ -221,28 +294,36 @@ func (m *slow) busy(at int64) bool {
 	return false
 }
 
-// full reports whether no other claim of ours has room in the minute.
+// full reports whether no other claim of ours has room in the minute: of those that are there and the one that is asked for, the
+// least capacity counts.
 func (m *slow) full(at int64) bool {
 	now := calendar.Interval{Start: at, End: at + minute}
-	here := map[string]bool{}
+	here := map[string]string{} // the services of who is here
 	for _, c := range m.f.Claims {
 		if m.counts(c) && now.Overlaps(c.Padded()) {
-			here[c.Booking+c.Hold] = true
+			here[c.Booking+c.Hold] = c.Service
 		}
 	}
 	for _, b := range m.f.Busy {
+		if b == nil {
+			continue
+		}
 		for _, o := range b.Own {
-			if m.claims(o.Booking) && now.Overlaps(o.Interval) && m.counted(o, b.Window) {
-				here[o.Booking] = true
+			if service, claimed := m.claims(o.Booking); claimed && now.Overlaps(o.Interval) && m.counted(o, b.Window) {
+				here[o.Booking] = service
 			}
 		}
 	}
 	for _, c := range m.f.Others {
-		if m.counts(c) && !m.claims(c.Booking+c.Hold) && now.Overlaps(c.Padded()) {
+		if _, claimed := m.claims(c.Booking + c.Hold); m.counts(c) && !claimed && now.Overlaps(c.Padded()) {
 			return true
 		}
 	}
-	return len(here) >= m.r.Capacity
+	least := m.e.capacity
+	for _, service := range here {
+		least = min(least, m.capacityOf(service))
+	}
+	return len(here)+1 > least
 }
 
 // fataler is what a test and a property have in common.
@@ -251,68 +332,101 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// agree fails the test unless list, question and check say of each minute of the day what the slow way says.
+// agree fails the test unless rules, list, question and check say of each minute of the day what the slow way says.
 func (m *slow) agree(t fataler) {
 	t.Helper()
-	st := booking.NewState(m.r, m.s, m.b, m.f)
-	list := st.Day(nil, m.date)
-	if st.HasSlot(m.date) != (len(list) > 0) {
-		t.Fatalf("%s %s: HasSlot is %t, and Day lists %d", m.r.Zone, m.date, st.HasSlot(m.date), len(list))
-	}
-	if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
-		t.Fatalf("%s %s: not in order, or twice the same: %v", m.r.Zone, m.date, list)
-	}
-	free := 0
+	m.agreeOnRules(t)
+	m.agreeOnList(t)
+	st := booking.NewState(m.o, m.b, m.f)
 	for at, want := range m.starts() {
 		if got := st.Check(at); got != want {
 			t.Fatalf("%s %s: Check(%s) is %q, want %q", m.r.Zone, m.date, time.Unix(at, 0).In(m.r.Zone), got, want)
 		}
-		if want == booking.NotOffered {
+		room := m.room(at)
+		if got := st.Room(at); got != room {
+			t.Fatalf("%s %s: Room(%s) is %q, want %q", m.r.Zone, m.date, time.Unix(at, 0).In(m.r.Zone), got, room)
+		}
+		if want <= booking.TooFar && at%(37*minute) != 0 {
 			continue
 		}
-		if want == booking.TooSoon || want == booking.TooFar {
-			continue
+		near := booking.NewState(m.o, m.b, m.o.Near(m.f, at))
+		if check, has := near.Check(at), near.Room(at); check != want || has != room {
+			t.Fatalf("%s %s: by what is near of %s Check is %q, want %q, and Room is %q, want %q",
+				m.r.Zone, m.date, time.Unix(at, 0).In(m.r.Zone), check, want, has, room)
 		}
-		if got := st.Check(at + 1); got != booking.NotOffered && got != booking.TooFar {
+		if got := st.Check(at + 1); want > booking.TooFar && got != booking.NotOffered && got != booking.TooFar {
 			t.Fatalf("%s %s: a second after a start time Check is %q", m.r.Zone, m.date, got)
 		}
-		if want == booking.Free {
-			free++
-			if _, listed := slices.BinarySearch(list, at); !listed {
-				t.Fatalf("%s %s: %s is free and not listed", m.r.Zone, m.date, time.Unix(at, 0).In(m.r.Zone))
-			}
-		}
-	}
-	if free != len(list) {
-		t.Fatalf("%s %s: %d start times are listed, %d are free", m.r.Zone, m.date, len(list), free)
 	}
 }
 
-// changes calls yield once for each way in which clocks of the time zone database change between 2015 and 2035, with a zone
-// and the date on which they do.
-func changes(t *testing.T, yield func(loc *time.Location, d calendar.Date)) {
+// agreeOnList fails the test unless list and question say of each minute of the day whether it can be booked.
+func (m *slow) agreeOnList(t fataler) {
+	t.Helper()
+	st := booking.NewState(m.o, m.b, m.f)
+	list := st.Day(nil, m.date)
+	if st.HasSlot(m.date) != (len(list) > 0) {
+		t.Fatalf("%s %s: HasSlot is %t, and Day lists %d", m.r.Zone, m.date, st.HasSlot(m.date), len(list))
+	}
+	var want []int64
+	for at, why := range m.starts() {
+		if why == booking.Free {
+			want = append(want, at)
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(list, want) {
+		t.Fatalf("%s %s: listed are %v, free are %v", m.r.Zone, m.date, inZone(list, m.r.Zone), inZone(want, m.r.Zone))
+	}
+}
+
+func inZone(starts []int64, loc *time.Location) (out []string) {
+	for _, at := range starts {
+		out = append(out, time.Unix(at, 0).In(loc).Format("2006-01-02 15:04 -0700"))
+	}
+	return out
+}
+
+// zoneNames returns every name of the time zone database.
+func zoneNames(t testing.TB) (out []string) {
 	names, err := os.ReadFile("../calendar/testdata/zones.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	type shape struct{ before, after, clock int }
-	seen := map[shape]bool{}
 	for name := range strings.Lines(string(names)) {
-		loc := zone(t, strings.TrimSpace(name))
-		at := time.Date(2015, 1, 1, 0, 0, 0, 0, loc)
-		for {
-			_, end := at.ZoneBounds()
-			if end.IsZero() || end.Year() >= 2035 {
-				break
-			}
-			_, before := end.Add(-1).Zone()
-			_, after := end.Zone()
-			s := shape{before, after, (int(end.Unix()) + before) % day}
-			if before != after && !seen[s] {
-				seen[s] = true
-				yield(loc, calendar.DateOf(end.Unix(), loc))
-			}
-			at = end
+		out = append(out, strings.TrimSpace(name))
+	}
+	return out
+}
+
+// transition is a change of the clocks in a zone.
+type transition struct {
+	loc           *time.Location
+	at            int64
+	before, after int // offsets in seconds
+}
+
+// date is the one that clocks show afterwards.
+func (c transition) date() calendar.Date { return calendar.DateOf(c.at, c.loc) }
+
+// kind is what all changes share by which clocks go as far at the same time of the day.
+func (c transition) kind() transition {
+	return transition{before: c.before, after: c.after, at: (c.at + int64(c.before)) % day}
+}
+
+// changes returns each change of clocks of a zone within some years.
+func changes(loc *time.Location, from, until int) (out []transition) {
+	at := time.Date(from, 1, 1, 0, 0, 0, 0, loc)
+	for {
+		_, end := at.ZoneBounds()
+		if end.IsZero() || end.Year() >= until {
+			return out
 		}
+		_, before := end.Add(-1).Zone()
+		_, after := end.Zone()
+		if before != after {
+			out = append(out, transition{loc: loc, at: end.Unix(), before: before, after: after})
+		}
+		at = end
 	}
 }

@@ -26,7 +26,8 @@ func (t *Team) Day(dst []int64, d calendar.Date) []int64 {
 	if len(t.needs) == 0 {
 		return dst
 	}
-	kept := slices.DeleteFunc(dst[before:], func(start int64) bool { return t.fill(start, nil) == nil })
+	var found seats
+	kept := slices.DeleteFunc(dst[before:], func(start int64) bool { return !t.fill(start, (*State).accompany, &found) })
 	return dst[:before+len(kept)]
 }
 
@@ -35,7 +36,16 @@ func (t *Team) HasSlot(d calendar.Date) bool {
 	if len(t.needs) == 0 {
 		return t.chosen.HasSlot(d)
 	}
-	return len(t.Day(nil, d)) > 0
+	var found seats
+	for _, r := range t.chosen.offer.plan.day(d).runs {
+		s := t.chosen.sweep(r)
+		for start, ok := s.next(); ok; start, ok = s.next() {
+			if t.fill(start, (*State).accompany, &found) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Check says whether the service can begin at start, by the same rules that Day lists by, and with which resources: the
@@ -57,43 +67,46 @@ func (t *Team) Room(start int64) (Reason, []*Resource) {
 
 // complete fills the needs by those that ask says are free.
 func (t *Team) complete(start int64, ask func(*State, int64) Reason) (Reason, []*Resource) {
-	all := t.fill(start, ask)
-	if all == nil {
+	var found seats
+	if !t.fill(start, ask, &found) {
 		return t.lacking(start, ask), nil
 	}
-	out := make([]*Resource, len(all))
-	for i, st := range all {
-		out[i] = st.resource
+	out := make([]*Resource, 1+len(t.needs))
+	for i := range out {
+		out[i] = found[i].offer.Resource
 	}
 	return Free, out
 }
 
-// fill returns the chosen state and one for each need, all of different resources; nil when there is no such choice. ask
-// says whether one is free, accompany when it is nil.
-func (t *Team) fill(start int64, ask func(*State, int64) Reason) []*State {
-	if ask == nil {
-		ask = (*State).accompany
-	}
-	chosen := make([]*State, 1, 1+len(t.needs))
-	chosen[0] = t.chosen
-	return t.fillNeed(0, chosen, func(st *State) bool { return ask(st, start) == Free })
+// MostNeeds is how many needs a service can have.
+const MostNeeds = 8
+
+// seats are the chosen state and one for each need.
+type seats [1 + MostNeeds]*State
+
+// fill finds the chosen state and one for each need, all of different resources, and reports whether there is such a choice.
+// ask says whether one is free.
+func (t *Team) fill(start int64, ask func(*State, int64) Reason, found *seats) bool {
+	found[0] = t.chosen
+	return len(t.needs) <= MostNeeds && t.fillNeed(0, start, ask, found)
 }
 
 // fillNeed tries the resources of the nth need with all that is left for the others. Needs are few.
-func (t *Team) fillNeed(n int, chosen []*State, free func(*State) bool) []*State {
+func (t *Team) fillNeed(n int, start int64, ask func(*State, int64) Reason, found *seats) bool {
 	if n == len(t.needs) {
-		return chosen
+		return true
 	}
 	for _, st := range t.needs[n] {
-		taken := slices.ContainsFunc(chosen, func(c *State) bool { return c.resource.ID == st.resource.ID })
-		if taken || !free(st) {
+		taken := slices.ContainsFunc(found[:n+1], func(c *State) bool { return c.offer.Resource.ID == st.offer.Resource.ID })
+		if taken || ask(st, start) != Free {
 			continue
 		}
-		if all := t.fillNeed(n+1, append(chosen, st), free); all != nil {
-			return all
+		found[n+1] = st
+		if t.fillNeed(n+1, start, ask, found) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // lacking returns why the needs cannot be filled: of the first need that nobody can fill, what came closest. Where only

@@ -15,33 +15,21 @@ import (
 type slowTeam struct {
 	chosen *slow
 	needs  [][]*slow
-	opened map[*slow][]calendar.Interval
 }
 
-// open reports whether the resource is open in each minute of an appointment, whatever stretch of hours that belongs to.
-func (m *slowTeam) open(of *slow, start int64) bool {
-	spans, known := m.opened[of]
-	if !known {
-		for n := -1; n <= 1; n++ {
-			zero := of.zero + int64(n)*1440
-			for _, span := range of.r.Hours[of.date.AddDays(n).Weekday()] {
-				spans = append(spans, calendar.Interval{
-					Start: of.opens(zero + int64(span.From)), End: of.closes(zero + int64(span.To)),
-				})
-			}
-		}
-		m.opened[of] = spans
-	}
-	return !within(start, start+int64(of.s.Duration.Seconds()), func(at int64) bool {
-		return !slices.ContainsFunc(spans, func(s calendar.Interval) bool { return s.Start <= at && at < s.End })
-	})
-}
-
-func (m *slowTeam) accompany(of *slow, start int64) booking.Reason {
-	if !m.open(of, start) {
+// accompany is why a resource can or cannot be there beside the chosen one: on no grid, and capped by its own rules only.
+func accompany(of *slow, start int64) booking.Reason {
+	switch {
+	case start < of.b.Earliest:
+		return booking.TooSoon
+	case start > of.b.Latest:
+		return booking.TooFar
+	case !of.openFrom(start):
 		return booking.NotOffered
+	case of.cappedAll(start):
+		return booking.Capped
 	}
-	return of.reason(start)
+	return of.room(start)
 }
 
 // fill returns the first of all combinations, in the order of preference, in which all are free and nobody comes twice.
@@ -92,40 +80,81 @@ func TestTeamAgainstSlow(t *testing.T) {
 		o := rapid.SampledFrom(odd[:8]).Draw(rt, "day")
 		elsewhere := rapid.SampledFrom([]string{o.zone, o.zone, "America/New_York"}).Draw(rt, "zone of the others")
 		d := date(t, o.date)
-		chosen := drawSlow(rt, zone(t, o.zone), d)
-		want := &slowTeam{chosen: chosen, opened: map[*slow][]calendar.Interval{}}
-		var all []*slow
-		for _, id := range []string{"room-1", "room-2", "room-3"} {
-			m := drawSlow(rt, zone(t, elsewhere), d)
-			m.r.ID, m.s, m.b = id, chosen.s, chosen.b
-			if rapid.Bool().Draw(rt, "open all day") {
-				for w := range m.r.Hours {
-					m.r.Hours[w] = []booking.Span{{From: 0, To: 600}, {From: 600, To: 1440}}
-				}
-			}
-			all = append(all, m)
-		}
-		chosenState := booking.NewState(chosen.r, chosen.s, chosen.b, chosen.f)
-		var needs [][]*booking.State
-		for range rapid.IntRange(0, 3).Draw(rt, "needs") {
-			var options []*slow
-			var states []*booking.State
-			for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, 3), 0, 4, rapid.ID[int]).Draw(rt, "options") {
-				if i == len(all) {
-					options, states = append(options, chosen), append(states, chosenState)
-					continue
-				}
-				options = append(options, all[i])
-				states = append(states, booking.NewState(all[i].r, all[i].s, all[i].b, all[i].f))
-			}
-			want.needs, needs = append(want.needs, options), append(needs, states)
-		}
-		want.agree(rt, booking.NewTeam(chosenState, needs...))
+		m, team := drawTeam(rt, zone(t, o.zone), zone(t, elsewhere), d)
+		m.agree(rt, team)
 	})
+}
+
+// drawTeam draws a business of which the chosen service needs some of the resources, and the facts of each.
+func drawTeam(t *rapid.T, loc, elsewhere *time.Location, d calendar.Date) (*slowTeam, *booking.Team) {
+	noon := d.Interval(loc).Start + 12*hour
+	b := drawBusiness(t, loc, elsewhere, d)
+	of := drawChoice(t, &b, b.Resources[0].ID)
+	for i := range b.Services {
+		for range rapid.IntRange(0, 3).Draw(t, "needs") {
+			need := rapid.SliceOfNDistinct(rapid.IntRange(0, len(b.Resources)-1), 0, 4, rapid.ID[int]).Draw(t, "options")
+			b.Services[i].Needs = append(b.Services[i].Needs, idsOf(b.Resources, need))
+		}
+	}
+	for i := range b.Resources[1:] { // of those that are only needed, some do not do the service
+		if r := &b.Resources[1+i]; sometimes(t, "only needed") {
+			r.Services = slices.DeleteFunc(r.Services, func(id string) bool { return id == of.service })
+		}
+	}
+	c := booking.NewCatalog(b)
+	now := drawNow(t, noon)
+	facts := map[string]booking.Facts{}
+	for _, r := range b.Resources {
+		facts[r.ID] = drawFacts(t, &b, len(r.Blocks), noon)
+	}
+	chosen := newSlow(c, of, booking.Bounds{}, facts[of.resource], d)
+	chosen.bound(t, now)
+	if sometimes(t, "moving") {
+		chosen.as(t)
+	}
+	m, states := &slowTeam{chosen: chosen}, map[string]*booking.State{}
+	var needs [][]*booking.State
+	for _, need := range chosen.s.Needs {
+		var slows []*slow
+		var options []*booking.State
+		for _, id := range need {
+			beside := newSlow(c, choice{"", id, of.service}, booking.Bounds{}, facts[id], d)
+			beside.beside(t, chosen, now)
+			if states[id] == nil {
+				states[id] = booking.NewState(beside.o, beside.b, beside.f)
+			}
+			slows, options = append(slows, beside), append(options, states[id])
+		}
+		m.needs, needs = append(m.needs, slows), append(needs, options)
+	}
+	return m, booking.NewTeam(booking.NewState(chosen.o, chosen.b, chosen.f), needs...)
+}
+
+func idsOf(resources []booking.Resource, some []int) (out []string) {
+	for _, i := range some {
+		out = append(out, resources[i].ID)
+	}
+	return out
+}
+
+// beside lets the resource accompany the chosen one: for as long, and by its notice and horizon, unless its own are tighter.
+func (m *slow) beside(t *rapid.T, chosen *slow, now time.Time) {
+	m.o = chosen.o.Beside(m.r.ID)
+	m.e.duration, m.e.before, m.e.after = chosen.e.duration, chosen.e.before, chosen.e.after
+	m.e.notice, m.e.horizon = chosen.e.notice, chosen.e.horizon
+	if own := m.r.Rules.Notice; own != nil {
+		m.e.notice = max(m.e.notice, *own)
+	}
+	if own := m.r.Rules.Horizon; own != nil {
+		m.e.horizon = min(m.e.horizon, *own)
+	}
+	m.bound(t, now)
+	m.agreeOnRules(t)
 }
 
 func (m *slowTeam) agree(t *rapid.T, team *booking.Team) {
 	t.Helper()
+	m.chosen.agreeOnRules(t)
 	date := m.chosen.date
 	list := team.Day([]int64{-1}, date)
 	if list[0] != -1 {
@@ -139,7 +168,7 @@ func (m *slowTeam) agree(t *rapid.T, team *booking.Team) {
 	for at, reason := range m.chosen.starts() {
 		var who []string
 		if reason == booking.Free {
-			reason, who = m.fill(at, m.accompany)
+			reason, who = m.fill(at, accompany)
 		}
 		got, resources := team.Check(at)
 		if got != reason || !slices.Equal(names(resources), who) {
@@ -187,15 +216,15 @@ func TestTeam(t *testing.T) {
 			m.room1.f.Claims = []booking.Claim{m.room1.claim(ten, eleven, "x")}
 		}, around, []string{"adams", "room1"}},
 		{"the room takes two", [][]int{{1}}, func(m team) {
-			m.room1.r.Capacity = 2
+			m.room1.r.Rules.Capacity = new(2)
 			m.room1.f.Claims = []booking.Claim{m.room1.claim(ten, eleven, "x")}
 		}, all, []string{"adams", "room1"}},
 		{"the room is not known", [][]int{{1}}, func(m team) { m.room1.f.Busy[0] = nil }, nil, nil},
 		{"the room opens later, on its own grid", [][]int{{1}}, func(m team) {
-			m.room1.r.Hours[time.Wednesday] = []booking.Span{{From: 9*60 + 50, To: 11*60 + 40}}
+			m.room1.r.Rules.Hours[time.Wednesday] = []booking.Span{{From: 9*60 + 50, To: 11*60 + 40}}
 		}, []string{"10:00", "10:30"}, nil},
 		{"the room is open in two stretches that touch", [][]int{{1}}, func(m team) {
-			m.room1.r.Hours[time.Wednesday] = []booking.Span{{From: 0, To: ten + 15}, {From: ten + 15, To: 1440}}
+			m.room1.r.Rules.Hours[time.Wednesday] = []booking.Span{{From: 0, To: ten + 15}, {From: ten + 15, To: 1440}}
 		}, all, []string{"adams", "room1"}},
 		{"another room will do", [][]int{{1, 2}}, func(m team) {
 			m.room1.f.Claims = []booking.Claim{m.room1.claim(eleven, eleven+60, "x")}
@@ -208,7 +237,7 @@ func TestTeam(t *testing.T) {
 			[]string{"adams", "room2", "room1"}},
 		{"nobody can fill a need", [][]int{{}}, func(team) {}, nil, nil},
 		{"the buffers are the room's too", [][]int{{1}}, func(m team) {
-			m.doctor.s.After = 5 * time.Minute
+			m.doctor.s.Rules.After = new(5 * time.Minute)
 			m.room1.s = m.doctor.s
 			m.room1.f.Claims = []booking.Claim{m.room1.claim(ten, eleven, "x")}
 		}, []string{"11:00"}, []string{"adams", "room1"}},
@@ -246,14 +275,13 @@ func TestTeam(t *testing.T) {
 // open is open then too.
 func TestTeamWhereMidnightComesTwice(t *testing.T) {
 	loc := zone(t, "America/St_Johns")
-	s := &booking.Service{Duration: time.Minute, Grid: time.Minute}
+	s := booking.Service{ID: "call", Rules: booking.Rules{Duration: new(time.Minute)}}
 	always := func(id string) *booking.State {
-		r := &booking.Resource{ID: id, Zone: loc, Capacity: 1, Blocks: []calendar.ID{"g/" + calendar.ID(id)}}
-		for day := range r.Hours {
-			r.Hours[day] = []booking.Span{{From: 0, To: 24 * 60}}
-		}
+		r := booking.Resource{ID: id, Zone: loc, Blocks: []calendar.ID{"g/" + calendar.ID(id)}}
+		whole := []booking.Span{{From: 0, To: 24 * 60}}
+		r.Rules.Hours = &booking.Hours{whole, whole, whole, whole, whole, whole, whole}
 		f := booking.Facts{Busy: []*calendar.Busy{{Window: calendar.Interval{End: 1 << 40}}}}
-		return booking.NewState(r, s, booking.Bounds{Latest: 1 << 40}, f)
+		return booking.NewState(offer(r, s), booking.Bounds{Latest: 1 << 40}, f)
 	}
 	team := booking.NewTeam(always("adams"), []*booking.State{always("room")})
 	for _, at := range []string{"2010-11-07T02:29:00Z", "2010-11-07T02:30:00Z", "2010-11-07T02:55:00Z", "2010-11-07T03:30:00Z"} {

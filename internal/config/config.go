@@ -34,6 +34,31 @@ type Config struct {
 	Departments []booking.Department
 	Services    []booking.Service
 	Resources   []booking.Resource
+	// Holidays have the dates that the file itself lists; [Config.ReadHolidays] adds those of the files that it names.
+	Holidays []Holiday
+}
+
+// Holiday is a set of dates on which resources are closed.
+type Holiday struct {
+	booking.Holiday
+	// File is the path of a list of dates, or of an iCalendar file, with more of them; "" for none.
+	File string
+
+	listed map[calendar.Date]bool // those of the config itself
+	place  string
+	line   int // of the file's name
+}
+
+// Bookable returns all that can be booked, and by which rules.
+func (c *Config) Bookable() booking.Business {
+	b := booking.Business{
+		Zone: c.Business.Zone, Rules: c.Business.Rules, Departments: c.Departments, Services: c.Services,
+		Resources: c.Resources,
+	}
+	for _, h := range c.Holidays {
+		b.Holidays = append(b.Holidays, h.Holiday)
+	}
+	return b
 }
 
 // Server says where the daemon listens.
@@ -90,10 +115,10 @@ type Business struct {
 	Name, Phone string
 	// Zone is the IANA zone of the business, never nil.
 	Zone *time.Location
-	// Horizon is how far ahead slots are offered.
-	Horizon time.Duration
-	// Notice is the least time from now to the start of a slot.
-	Notice time.Duration
+	// Rules hold where no department, resource or service says otherwise.
+	Rules booking.Rules
+	// Blocklist is the path of a list of phone numbers that cannot book; "" for none.
+	Blocklist string
 	// EventTitle and EventBody are what is written into a calendar. They may hold the placeholders of [Placeholders].
 	EventTitle, EventBody string
 }
@@ -122,6 +147,8 @@ type Flow struct {
 	Hold time.Duration
 	// Holds bounds the slots that one customer holds at once.
 	Holds int
+	// DayFirst lets the built-in Flow ask for the day before it asks for the resource.
+	DayFirst bool
 	// Bind maps the names of a Flow file to slotd's well-known names.
 	Bind map[string]string
 	// Department, Service and Resource are the ids used when the Flow has no such choice; "" means none. Resource may be

@@ -51,27 +51,35 @@ func change(old, replacement string) string {
 }
 
 func TestEveryFaultIsReportedInOneRun(t *testing.T) {
-	data, err := os.ReadFile("testdata/faults.toml")
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"faults", "rules"} {
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile("testdata/" + name + ".toml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Parse("slotd.toml", data)
+			var faults Faults
+			if !errors.As(err, &faults) {
+				t.Fatalf("got %v, want Faults", err)
+			}
+			golden(t, "testdata/"+name+".golden", err.Error()+"\n")
+		})
 	}
-	_, err = Parse("slotd.toml", data)
-	var faults Faults
-	if !errors.As(err, &faults) {
-		t.Fatalf("got %v, want Faults", err)
-	}
-	got := err.Error() + "\n"
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile("testdata/faults.golden", []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile("testdata/faults.golden")
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
+		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
 
@@ -125,7 +133,12 @@ func TestSingleFaults(t *testing.T) {
 			change(`["09:00-17:00"]`, `["13:00-17:00", "09:00-13:30"]`),
 			"hours: mon: 13:00-17:00 overlaps 09:00-13:30",
 		},
-		"past midnight":  {change("09:00-17:00", "22:00-02:00"), "22:00-02:00 ends before it begins"},
+		"past midnight": {
+			change("09:00-17:00", "22:00-02:00"),
+			"22:00-02:00 ends before it begins: past midnight, write 22:00-24:00, and 00:00-02:00 on the next day",
+		},
+		"until midnight": {change("09:00-17:00", "18:00-00:00"), "18:00-00:00 ends before it begins: write 18:00-24:00"},
+		"no time":        {change("09:00-17:00", "09:00-09:00"), "09:00-09:00 is no time at all: write 00:00-24:00 for the whole day"},
 		"beyond the day": {change("09:00-17:00", "22:00-24:30"), `must be two times from 00:00 to 24:00`},
 		"day twice": {
 			change(`{ mon =`, `{ mon-fri = ["08:00-09:00"], wed =`),
@@ -217,7 +230,44 @@ func TestSingleFaults(t *testing.T) {
 			"needs can never be filled",
 		},
 		"need without names": {change(`duration = "30m"`, "duration = \"30m\"\nneeds = [[]]"), "needs must hold resources"},
-		"huge integer":       {minimal + "capacity = 99999999999999999999\n", "capacity"},
+		"no duration": {
+			change(`duration = "30m"`, ""),
+			`t.toml:12: service "consultation": duration is missing: write duration = "30m" here, or in [business]`,
+		},
+		"no duration at one": {
+			change(`duration = "30m"`, "") + "duration = \"30m\"\n[[resource]]\nid = \"bell\"\ntitle = \"Dr. Bell\"\n" +
+				"hours = { mon = [\"09:00-17:00\"] }\nbook_into = \"office/bell\"\n",
+			`t.toml:12: service "consultation": duration is missing for resource "bell"`,
+		},
+		"no hours by one department": {
+			minimal + "departments = [\"a\", \"b\"]\n[[department]]\nid = \"a\"\ntitle = \"A\"\nhours = { mon = [\"09:00-17:00\"] }\n" +
+				"[[department]]\nid = \"b\"\ntitle = \"B\"\n[[resource]]\nid = \"bell\"\ntitle = \"Dr. Bell\"\n" +
+				"departments = [\"a\", \"b\"]\nbook_into = \"office/bell\"\n",
+			`resource "bell": hours is missing by way of department "b": write hours`,
+		},
+		"notice beyond the default horizon": {
+			change(`zone = "Europe/Berlin"`, "zone = \"Europe/Berlin\"\nnotice = \"30d\""),
+			"t.toml:8: [business]: notice must be shorter than horizon (30d by default): otherwise nothing can be booked",
+		},
+		"horizon within the default notice": {
+			change(`zone = "Europe/Berlin"`, "zone = \"Europe/Berlin\"\nhorizon = \"1h\""),
+			"t.toml:8: [business]: horizon must be longer than notice (1h by default)",
+		},
+		"notice at one level, horizon at another": {
+			strings.Replace(change(`zone = "Europe/Berlin"`, "zone = \"Europe/Berlin\"\nhorizon = 7"),
+				`duration = "30m"`, "duration = \"30m\"\nnotice = \"10d\"", 1),
+			`t.toml:17: service "consultation": notice must be shorter than horizon (7d of [business])`,
+		},
+		"ordered file": {
+			minimal + "[flow]\nfile = \"flow.json\"\norder = [\"department\", \"service\", \"date\", \"resource\"]\n",
+			"[flow]: order is for the built-in Flow: your own file has its order itself; remove one of them",
+		},
+		"holiday of a department that is idle": {
+			minimal + "departments = []\n[[department]]\nid = \"derma\"\ntitle = \"Derma\"\n" +
+				"[[holiday]]\ntitle = \"Closed\"\ndates = [\"12-24\"]\ndepartments = [\"derma\"]\n",
+			`department "derma": no resource belongs to it`,
+		},
+		"huge integer": {minimal + "capacity = 99999999999999999999\n", "capacity"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("t.toml", []byte(test.file))
@@ -242,7 +292,7 @@ func TestDefaults(t *testing.T) {
 		Server:   Server{Listen: "127.0.0.1:8080", Admin: "127.0.0.1:8081"},
 		Store:    Store{Path: "/etc/slotd/slotd.db", KeepBookings: 730 * day, KeepVisits: 90 * day},
 		WhatsApp: WhatsApp{AppSecrets: []Secret{{Env: "APP"}}, PrivateKeys: []Secret{{Env: "KEY"}}},
-		Business: Business{Name: "Example Clinic", Zone: berlin, Horizon: 30 * day, Notice: time.Hour,
+		Business: Business{Name: "Example Clinic", Zone: berlin,
 			EventTitle: "{service}: {name}", EventBody: "{phone}\n{notes}\n{reference}"},
 		Freshness: Freshness{Poll: time.Minute, ServeWithin: 15 * time.Minute, VerifyWithin: 2 * time.Minute},
 		Flow:      Flow{ScreenTTL: 20 * time.Minute, TokenTTL: 72 * time.Hour, Hold: 5 * time.Minute, Holds: 2, Bind: map[string]string{}},
@@ -252,11 +302,11 @@ func TestDefaults(t *testing.T) {
 			RevokeURL: "https://oauth2.googleapis.com/revoke",
 			Zone:      berlin, Concurrency: 8, PerMinute: 500, Push: true}},
 		Departments: []booking.Department{},
-		Services: []booking.Service{{ID: "consultation", Title: "Consultation", Duration: 30 * time.Minute,
-			Grid: 30 * time.Minute}},
+		Services: []booking.Service{{ID: "consultation", Title: "Consultation",
+			Rules: booking.Rules{Duration: new(30 * time.Minute)}}},
 		Resources: []booking.Resource{{ID: "adams", Title: "Dr. Adams", Services: []string{"consultation"}, Zone: berlin,
-			Hours: booking.Hours{time.Monday: {{From: 540, To: 1020}}}, Blocks: []calendar.ID{"office/primary"},
-			BookInto: "office/primary", Capacity: 1}},
+			Rules:  booking.Rules{Hours: &booking.Hours{time.Monday: {{From: 540, To: 1020}}}},
+			Blocks: []calendar.ID{"office/primary"}, BookInto: "office/primary"}},
 	}
 	sameZone := cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
 	if diff := cmp.Diff(want, got, sameZone); diff != "" {
@@ -326,9 +376,9 @@ wed = []
 	}
 	long := []booking.Span{{From: 0, To: 720}, {From: 780, To: 1440}}
 	want := booking.Hours{time.Friday: long, time.Saturday: long, time.Sunday: long, time.Monday: long}
-	got := cfg.Resources[0].Hours
+	got := cfg.Resources[0].Rules.Hours
 	got[time.Wednesday] = nil
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(&want, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -377,6 +427,25 @@ func TestExampleLoadsAndMentionsEveryKey(t *testing.T) {
 // wholeExample is the example with its one commented table in use, so that the decoder asks for its keys.
 func wholeExample() []byte {
 	return regexp.MustCompile(`(?m)^# (\[\[account\.calendar\]\]|id = "primary"|all_day = )`).ReplaceAll(Example(), []byte("$1"))
+}
+
+// The clinic that the comments of the example describe can be used as it is.
+func TestCommentedClinicOfTheExample(t *testing.T) {
+	file := string(Example())
+	rules, rest := strings.Index(file, "[business]"), strings.Index(file, "[freshness]")
+	clinic := strings.Index(file, "# --- What can be booked")
+	use := func(part string) string {
+		return regexp.MustCompile(`(?m)^# (\[\[|[a-z_]+ = )`).ReplaceAllString(part, "$1")
+	}
+	business := strings.Replace(use(file[rules:rest]), "\nblocked_by", "\n# blocked_by", 1) // a calendar that is not there
+	cfg, err := Parse("t.toml", []byte(file[:rules]+business+file[rest:clinic]+use(file[clinic:])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog := booking.NewCatalog(cfg.Bookable())
+	if catalog.Offer("dermatology", "bell", "surgery") == nil || len(cfg.Services) != 2 || len(cfg.Resources) != 3 {
+		t.Errorf("%+v", cfg)
+	}
 }
 
 // Every commented line of the example that looks like a setting must be one: no stale key hides in a comment.

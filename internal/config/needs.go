@@ -19,6 +19,10 @@ func (t *table) needs(refs *references) [][]string {
 	if v == nil {
 		return nil
 	}
+	if len(v.items) > booking.MostNeeds {
+		t.bad("needs", "has %d entries: %d at most", len(v.items), booking.MostNeeds)
+		return nil
+	}
 	var out [][]string
 	for _, item := range v.items {
 		n := need{table: t}

@@ -20,6 +20,10 @@ type references struct {
 	needIDs []string // the resources that they name
 	uses    []calendarUse
 	feeds   []string // the accounts of feeds
+
+	levels map[standing]said
+	// blocks are the calendars that block all resources of a department, by its id; those of "" block everybody.
+	blocks map[string][]calendar.ID
 }
 
 // names are the defined names of one sort, with their lines, and which of them something refers to.
@@ -78,14 +82,34 @@ func (t *table) resolve(v *node, what string, defined *names) {
 	}
 }
 
+// mentioned returns the ids under key after checking that they are defined. To be mentioned is not to be used.
+func (t *table) mentioned(key, what string, defined *names) []string {
+	var ids []string
+	for _, n := range t.names(key) {
+		if _, ok := defined.lines()[n.text]; !ok {
+			meant := closest(n.text, slices.Sorted(maps.Keys(defined.defined)))
+			t.d.fault(n.line, t.place, "unknown %s %q%s", what, n.text, suggest(meant))
+		}
+		ids = append(ids, n.text)
+	}
+	if v := t.node.values[key]; v != nil && v.kind == kindArray && len(v.items) == 0 {
+		t.bad(key, "is empty: leave it out for all")
+	}
+	return ids
+}
+
 func (d *decoder) departments(records []*table, refs *references) []booking.Department {
 	out := make([]booking.Department, 0, len(records))
 	for _, t := range records {
-		out = append(out, booking.Department{
+		department := booking.Department{
 			ID:    t.id("id", "department", refs.departments.lines()),
 			Title: t.title("title", "Dermatology"),
-		})
+			Rules: t.rules(booking.OfDepartment),
+		}
+		refs.says(booking.OfDepartment, department.ID, &department.Rules, t)
+		refs.block(department.ID, t.blockers(refs))
 		t.done()
+		out = append(out, department)
 	}
 	return out
 }
@@ -94,14 +118,9 @@ func (d *decoder) services(records []*table, refs *references) []booking.Service
 	out := make([]booking.Service, 0, len(records))
 	for _, t := range records {
 		s := booking.Service{ID: t.id("id", "service", refs.services.lines()), Title: t.title("title", "Consultation")}
-		t.required("duration", "30m")
-		s.Duration = t.minutes("duration", 30*time.Minute, time.Minute)
-		s.Grid = t.minutes("grid", s.Duration, time.Minute)
-		s.Before = t.minutes("buffer_before", 0, 0)
-		s.After = t.minutes("buffer_after", 0, 0)
 		s.Needs = t.needs(refs)
-		s.CancelNotice = t.duration("cancel_notice", 0, 0, maxDays*day)
-		s.MoveNotice = t.duration("move_notice", 0, 0, maxDays*day)
+		s.Rules = t.rules(booking.OfService)
+		refs.says(booking.OfService, s.ID, &s.Rules, t)
 		t.done()
 		out = append(out, s)
 	}
@@ -119,9 +138,12 @@ func (d *decoder) resources(records []*table, zone *time.Location, refs *referen
 		r.Departments = t.choice("departments", "department", &refs.departments, beside)
 		r.Services = t.choice("services", "service", &refs.services, beside)
 		r.Zone = t.zone(zone)
-		r.Hours = t.hours()
+		r.Rules = t.rules(booking.OfResource)
+		refs.says(booking.OfResource, r.ID, &r.Rules, t)
 		r.BookInto, r.Blocks = t.calendars(refs)
-		r.Capacity = t.integer("capacity", 1, 1000)
+		for _, of := range append(slices.Clone(r.Departments), "") {
+			r.Blocks = union(r.Blocks, refs.blocks[of])
+		}
 		t.done()
 		out = append(out, r)
 	}
@@ -160,21 +182,42 @@ func (t *table) choice(key, what string, defined *names, beside bool) []string {
 // calendars returns the calendar to book into and all that block, the former included.
 func (t *table) calendars(refs *references) (calendar.ID, []calendar.ID) {
 	t.required("book_into", "account/calendar")
-	var blocks []calendar.ID
-	for _, n := range t.names("blocked_by") {
-		t.calendar(n, "blocked_by", refs)
-		blocks = append(blocks, calendar.ID(n.text))
-	}
+	blocks := t.blockers(refs)
 	v := t.get("book_into")
 	if v == nil || v.kind != kindString || v.text == "" {
 		return "", blocks
 	}
 	t.calendar(v, "book_into", refs)
 	into := calendar.ID(v.text)
-	if !slices.Contains(blocks, into) {
-		blocks = append(blocks, into)
+	return into, union(blocks, []calendar.ID{into})
+}
+
+// blockers returns the calendars that block beside the one to book into.
+func (t *table) blockers(refs *references) []calendar.ID {
+	var blocks []calendar.ID
+	for _, n := range t.names("blocked_by") {
+		t.calendar(n, "blocked_by", refs)
+		blocks = append(blocks, calendar.ID(n.text))
 	}
-	return into, blocks
+	return blocks
+}
+
+// block lets calendars block all resources of a department; of "" all that there are.
+func (r *references) block(department string, calendars []calendar.ID) {
+	if r.blocks == nil {
+		r.blocks = map[string][]calendar.ID{}
+	}
+	r.blocks[department] = union(r.blocks[department], calendars)
+}
+
+// union appends the calendars of more that are not there.
+func union(ids, more []calendar.ID) []calendar.ID {
+	for _, id := range more {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (t *table) calendar(v *node, key string, refs *references) {

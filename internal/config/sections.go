@@ -2,8 +2,11 @@ package config
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"time"
+
+	"slotd/internal/booking"
 )
 
 // config reads the whole file. What is referred to is read before what refers to it.
@@ -20,11 +23,15 @@ func (d *decoder) config(root *node) *Config {
 	refs := references{}
 	c.Accounts = d.accounts(t.records("account"), c.Business.Zone, &refs)
 	d.push(t.records("account"), c.Server)
+	refs.says(booking.OfBusiness, "", &c.Business.Rules, t.sub("business"))
+	refs.block("", t.sub("business").blockers(&refs))
 	c.Departments = d.departments(t.records("department"), &refs)
 	c.Services = d.services(t.records("service"), &refs)
 	c.Resources = d.resources(t.records("resource"), c.Business.Zone, &refs)
+	c.Holidays = d.holidays(t.records("holiday"), &refs)
 	d.twins(c.Accounts, &refs)
 	d.resolveNeeds(c.Services, c.Resources, &refs)
+	offers(c, &refs)
 	c.Flow = d.flow(t.sub("flow"), &refs)
 	d.retention(t.sub("store"), c)
 	d.unused(t, &refs)
@@ -90,27 +97,16 @@ func (d *decoder) business(t *table) Business {
 	b := Business{
 		Name:       t.required("name", "Example Clinic"),
 		Phone:      t.str("phone", ""),
-		Horizon:    d.horizon(t),
-		Notice:     t.duration("notice", time.Hour, 0, maxDays*day),
+		Rules:      t.rules(booking.OfBusiness),
+		Blocklist:  t.path("blocklist_file", ""),
 		EventTitle: t.template("event_title", "{service}: {name}"),
 		EventBody:  t.template("event_body", "{phone}\n{notes}\n{reference}"),
 	}
 	t.required("zone", "Europe/Berlin")
 	b.Zone = t.zone(time.UTC)
-	if b.Notice >= b.Horizon {
-		t.bad("notice", "must be shorter than horizon (%s): otherwise nothing can be booked", short(b.Horizon))
-	}
+	t.get("blocked_by") // is read once the accounts are known
 	t.done()
 	return b
-}
-
-// horizon is a number of days or a duration.
-func (d *decoder) horizon(t *table) time.Duration {
-	const def, most = 30, 366
-	if v := t.get("horizon"); v != nil && v.kind == kindInteger {
-		return time.Duration(t.integer("horizon", def, most)) * day
-	}
-	return t.duration("horizon", def*day, time.Hour, most*day)
 }
 
 func (d *decoder) freshness(t *table) Freshness {
@@ -153,6 +149,7 @@ func (d *decoder) flow(t *table, refs *references) Flow {
 	if f.Resource != AnyResource {
 		f.Resource = t.reference("resource", "resource", &refs.resources)
 	}
+	f.DayFirst = t.dayFirst("order", f.File != "")
 	bind := t.sub("bind")
 	for _, key := range bind.node.keys {
 		if v := bind.str(key, ""); v != "" {
@@ -163,4 +160,25 @@ func (d *decoder) flow(t *table, refs *references) Flow {
 	}
 	t.done()
 	return f
+}
+
+// dayFirst reads the order of the built-in Flow's questions. There are two; the first is the default.
+func (t *table) dayFirst(key string, own bool) bool {
+	resourceFirst := []string{"department", "service", "resource", "date"}
+	dayFirst := []string{"department", "service", "date", "resource"}
+	v := t.typed(key, kindArray)
+	if v == nil {
+		return false
+	}
+	var order []string
+	for _, item := range v.items {
+		order = append(order, item.text)
+	}
+	switch {
+	case own:
+		t.bad(key, "is for the built-in Flow: your own file has its order itself; remove one of them")
+	case !slices.Equal(order, resourceFirst) && !slices.Equal(order, dayFirst):
+		t.bad(key, "must be [%s] or [%s]", quoted(resourceFirst, ", "), quoted(dayFirst, ", "))
+	}
+	return slices.Equal(order, dayFirst)
 }

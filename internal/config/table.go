@@ -197,7 +197,7 @@ func (t *table) done() {
 		v := t.node.values[key]
 		switch {
 		case slices.Contains(known, key):
-		case slices.Contains(known, key+"_file"):
+		case slices.Contains(known, key+"_env"):
 			t.bad(key, "must not stand in this file: write %s_file, %[1]s_env or %[1]s_credential", key)
 		case t.section == "" && (v.kind == kindTable || v.sections):
 			t.d.fault(v.line, t.place, "unknown section %q%s", key, suggest(closest(key, known)))

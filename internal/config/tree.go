@@ -20,7 +20,8 @@ const (
 	kindBool    kind = "true or false"
 	kindArray   kind = "an array"
 	kindTable   kind = "a table"
-	kindOther   kind = "a number with a fraction, a date or a time"
+	kindDate    kind = "a date"
+	kindOther   kind = "a number with a fraction or a time"
 )
 
 // node is one value of the file and where it stands. Go-toml's decoder stops at the first value of a wrong type and keeps
@@ -28,7 +29,7 @@ const (
 type node struct {
 	kind   kind
 	line   int
-	text   string // string: the value; integer and bool: as it is written
+	text   string // string: the value; integer, bool and date: as it is written
 	items  []*node
 	keys   []string // of a table, in the order of the file
 	values map[string]*node
@@ -204,6 +205,8 @@ func (r *treeReader) value(e *unstable.Node, line int) *node {
 		n.kind = kindInteger
 	case unstable.Bool:
 		n.kind = kindBool
+	case unstable.LocalDate:
+		n.kind = kindDate
 	case unstable.Array:
 		n.kind = kindArray
 		for it := e.Children(); it.Next(); {

@@ -46,10 +46,16 @@ func (t *table) id(key, what string, seen map[string]int) string {
 
 // title returns a text that WhatsApp shows in a list.
 func (t *table) title(key, example string) string {
-	s := t.required(key, example)
+	s := t.oneLine(key, example)
 	if n := utf8.RuneCountInString(s); n > maxTitle {
 		t.bad(key, "has %d characters: WhatsApp shows %d at most", n, maxTitle)
 	}
+	return s
+}
+
+// oneLine returns a text that must be there.
+func (t *table) oneLine(key, example string) string {
+	s := t.required(key, example)
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		t.bad(key, "must be one line without control characters")
 	}

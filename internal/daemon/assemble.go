@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -56,6 +57,9 @@ func assemble(h *host, cfg *config.Config) (*parts, error) {
 	p.commands = &accounts{cfg: cfg, all: map[string]connected{}, feeds: map[string]*ics.Client{}, nudge: p.nudgeAccount}
 	p.warnOfKeys()
 	err := cfg.CheckModes()
+	if err == nil {
+		err = LoadHolidays(cfg)
+	}
 	if err == nil {
 		err = p.makeSyncer()
 	}
@@ -137,7 +141,7 @@ func (p *parts) makeSyncer() error {
 	}
 	p.syncer, err = syncer.New(syncer.Config{
 		Store: p.store, Accounts: accounts, Calendars: calendars(p.cfg.Resources), Poll: p.cfg.Freshness.Poll,
-		Ahead: p.cfg.Business.Horizon + longest(p.cfg.Services), Describe: p.describe, Zone: p.zoneOf,
+		Ahead: booking.NewCatalog(p.cfg.Bookable()).Reach(), Describe: p.describe, Zone: p.zoneOf,
 		Capacity: p.capacityOf, Booked: p.booked(), Identity: p.identity, Terms: p.termsOf, Log: p.log,
 		ReadFailed: p.o.metrics.ReadFailed, WriteFailed: p.o.metrics.WriteFailed,
 		ChannelFailed: p.o.metrics.ChannelFailed, LiveRead: p.o.metrics.LiveRead, Drifted: p.o.metrics.Drifted,
@@ -160,11 +164,13 @@ func (p *parts) connect(a *config.Account) (Client, error) {
 }
 
 func (p *parts) makeDesk() error {
-	var err error
+	blocked, err := p.blocked()
+	if err != nil {
+		return err
+	}
 	p.desk, err = desk.New(desk.Config{
 		Placed: p.placed,
-		Store:  p.store, Zone: p.cfg.Business.Zone, Departments: p.cfg.Departments, Services: p.cfg.Services,
-		Resources: p.cfg.Resources, Notice: p.cfg.Business.Notice, Horizon: p.cfg.Business.Horizon,
+		Store:  p.store, Business: p.cfg.Bookable(),
 		ServeWithin: p.cfg.Freshness.ServeWithin, VerifyWithin: p.cfg.Freshness.VerifyWithin,
 		ClockWrong:       p.host.health.clocks.wrong,
 		AcceptUnverified: p.cfg.Freshness.AcceptUnverified, Live: p.syncer, TokenTTL: p.cfg.Flow.TokenTTL, Hold: p.cfg.Flow.Hold,
@@ -173,8 +179,11 @@ func (p *parts) makeDesk() error {
 		Defaults: desk.Choice{
 			Department: p.cfg.Flow.Department, Service: p.cfg.Flow.Service, Resource: p.cfg.Flow.Resource,
 		},
-		Identity: p.identity, Written: p.written,
+		Identity: p.identity, Written: p.written, Blocked: blocked,
 	})
+	if err == nil {
+		p.unlistBookings(context.Background()) // before anybody books by these rules
+	}
 	return err
 }
 
@@ -226,19 +235,26 @@ func (p *parts) appSecrets() ([][]byte, error) {
 
 // LoadFlow reads and checks the Flow JSON that the config names, or the built-in one.
 func LoadFlow(cfg *config.Config) (*flow.Flow, error) {
-	data, name := flow.Builtin(), "the built-in Flow"
-	if cfg.Flow.File != "" {
-		name = cfg.Flow.File
-		var err error
-		if data, err = os.ReadFile(cfg.Flow.File); err != nil {
-			return nil, fmt.Errorf("read the Flow: %w", err)
-		}
+	data, err := FlowJSON(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("read the Flow: %w", err)
 	}
 	f, err := flow.Parse(data, cfg.Flow.Bind)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be served:\n%w", name, err)
+		return nil, fmt.Errorf("%s cannot be served:\n%w", cmp.Or(cfg.Flow.File, "the built-in Flow"), err)
 	}
 	return f, nil
+}
+
+// FlowJSON returns the Flow JSON that the config names, or the built-in one in the order that it asks for.
+func FlowJSON(cfg *config.Config) ([]byte, error) {
+	switch {
+	case cfg.Flow.File != "":
+		return os.ReadFile(cfg.Flow.File)
+	case cfg.Flow.DayFirst:
+		return flow.BuiltinDayFirst(), nil
+	}
+	return flow.Builtin(), nil
 }
 
 // LoadKeys reads the private keys that the config names, the newest first.
@@ -282,17 +298,14 @@ func (p *parts) zoneOf(resource string) string {
 	return p.cfg.Business.Zone.String()
 }
 
-func (p *parts) capacityOf(resource string) int {
-	if r := p.desk.Resource(resource); r != nil {
-		return r.Capacity
-	}
-	return 1
+func (p *parts) capacityOf(resource, service string) int {
+	return p.desk.Catalog().Capacity(resource, service)
 }
 
 // termsOf returns the buffers of a service, and whether the resource can be chosen for it.
 func (p *parts) termsOf(service, resource string) (before, after time.Duration, offers bool) {
-	if s := p.desk.Service(service); s != nil {
-		before, after = s.Before, s.After
+	if o := p.desk.Catalog().Offer("", resource, service); o != nil {
+		before, after = o.Before, o.After
 	}
 	r := p.desk.Resource(resource)
 	return before, after, r != nil && slices.Contains(r.Services, service)
@@ -320,13 +333,4 @@ func calendars(resources []booking.Resource) []calendar.ID {
 		}
 	}
 	return out
-}
-
-// longest returns the longest time that a service takes, buffers included.
-func longest(services []booking.Service) time.Duration {
-	var d time.Duration
-	for _, s := range services {
-		d = max(d, s.Before+s.Duration+s.After)
-	}
-	return d
 }

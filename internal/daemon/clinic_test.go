@@ -22,6 +22,7 @@ import (
 	"slotd/internal/calendar"
 	"slotd/internal/config"
 	"slotd/internal/daemon"
+	"slotd/internal/desk"
 	"slotd/internal/emulator/google"
 	"slotd/internal/emulator/whatsapp"
 	"slotd/internal/flow"
@@ -235,7 +236,7 @@ func (c *clinic) close() {
 
 // phone returns a customer with a message of the daemon's.
 func (c *clinic) phone() (*whatsapp.Phone, error) {
-	token, err := c.running.Desk.NewToken(c.t.Context(), "490000000000", "Sam Rivers")
+	token, err := c.running.Desk.NewToken(c.t.Context(), desk.Invitation{Phone: "490000000000", Name: "Sam Rivers"})
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,8 @@ func Examine(ctx context.Context, cfg *config.Config, client *http.Client) []adm
 	f.keys(cfg)
 	f.webhook(cfg)
 	f.flow(cfg)
+	f.blocklist(cfg)
+	f.rules(cfg)
 	f.zones(cfg)
 	f.adminAddress(cfg.Server.Admin)
 	f.disk(cfg.Store.Path)

@@ -42,7 +42,7 @@ func (c *clinic) slot(hour int) time.Time {
 
 // confirm books without choosing first.
 func (c *clinic) confirm(at time.Time) (desk.Confirmed, error) {
-	token, err := c.running.Desk.NewToken(c.t.Context(), "490000000000", "")
+	token, err := c.running.Desk.NewToken(c.t.Context(), desk.Invitation{Phone: "490000000000"})
 	if err != nil {
 		return desk.Confirmed{}, err
 	}

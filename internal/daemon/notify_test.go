@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"slotd/internal/admin"
+	"slotd/internal/booking"
 	"slotd/internal/emulator/google"
 	"slotd/store"
 	"slotd/store/kv/bolt"
@@ -221,7 +222,8 @@ func TestOldRecordsGoAtNight(t *testing.T) {
 		c.stop()
 		db, err := bolt.Open(c.cfg.Store.Path, bolt.Options{})
 		c.must(err)
-		report, err := store.Verify(t.Context(), db, store.VerifyOptions{Now: time.Now(), Resources: c.cfg.Resources})
+		catalog := booking.NewCatalog(c.cfg.Bookable())
+		report, err := store.Verify(t.Context(), db, store.VerifyOptions{Now: time.Now(), Catalog: catalog})
 		c.must(err)
 		if len(report.Findings) > 0 || report.Records["booking"] != 1 || report.Records["visit"] != 0 {
 			t.Errorf("the records: %v, findings: %v", report.Records, report.Findings)

@@ -52,6 +52,7 @@ func (p *parts) startRetention(ctx context.Context, c *cron.Cron) {
 }
 
 func (p *parts) retain(ctx context.Context) {
+	p.listBookings(ctx) // which as a rule was done at the start
 	plan := store.Retention{
 		Now: time.Now(), Bookings: p.cfg.Store.KeepBookings, Visits: p.cfg.Store.KeepVisits, Most: retainMost,
 	}
@@ -68,6 +69,6 @@ func (p *parts) retain(ctx context.Context) {
 	}
 	if removed.Any() || removed.Waiting > 0 {
 		p.log.Info("old records removed", "bookings", removed.Bookings, "visits", removed.Visits, "holds", removed.Holders,
-			"claims", removed.Claims, "notices", removed.Notices, "kept_unwritten", removed.Waiting, "more", removed.More)
+			"claims", removed.Claims, "customers", removed.Customers, "notices", removed.Notices, "kept_unwritten", removed.Waiting, "more", removed.More)
 	}
 }

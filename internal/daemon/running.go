@@ -20,8 +20,10 @@ type running struct {
 // start starts the syncer and the clock. They run until stop is called, also when ctx has ended.
 func (p *parts) start(ctx context.Context) {
 	ctx, p.run.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	p.listBookings(ctx)
 	p.run.syncer.Go(func() { p.syncer.Run(ctx) })
 	p.startNotifier(ctx)
+	p.warnOfNever()
 	p.run.clock = p.startClock(ctx)
 }
 

@@ -44,8 +44,8 @@ type Cancel struct {
 // Errors: ErrNoBooking, *NoticeError, booking.ErrCancelled, booking.ErrPast, and those of the store.
 func (d *Desk) Cancel(ctx context.Context, c Cancel) (*booking.Booking, error) {
 	return d.change(ctx, c.Booking, func(_ *store.Tx, b *booking.Booking, now time.Time) error {
-		if svc := d.services[b.Service]; svc != nil && !c.Force {
-			if err := notice(b, "cancelled", svc.CancelNotice, now); err != nil {
+		if o := d.catalog.Offer(b.Department, b.Resource, b.Service); o != nil && !c.Force {
+			if err := notice(b, "cancelled", o.CancelNotice, now); err != nil {
 				return err
 			}
 		}
@@ -74,23 +74,23 @@ func (d *Desk) Move(ctx context.Context, m Move) (*booking.Booking, error) {
 		if err := b.Changeable(now); err != nil {
 			return err
 		}
-		svc, res, err := d.destination(b, m.Resource)
+		o, err := d.destination(b, m.Resource)
 		if err != nil {
 			return err
 		}
-		if b.Start == m.Start && b.Resource == res.ID {
+		if b.Start == m.Start && b.Resource == o.Resource.ID {
 			return ErrNothing
 		}
 		if !m.Force {
-			if err := notice(b, "moved", svc.MoveNotice, now); err != nil {
+			if err := notice(b, "moved", o.MoveNotice, now); err != nil {
 				return err
 			}
 		}
-		team, err := d.team(tx, res, svc, d.asked(booking.Asker{Booking: b.ID}).about(svc, m.Start))
+		team, err := d.newView(d.asked(booking.Asker{Booking: b.ID}).about(m.Start)).team(tx, o)
 		if err != nil {
 			return err
 		}
-		why, resources := seatsFor(team, m, now)
+		why, resources := seatsFor(team.Team, m, now)
 		if why != booking.Free {
 			return &LostError{Reason: why}
 		}
@@ -111,39 +111,19 @@ func seatsFor(team *booking.Team, m Move, now time.Time) (booking.Reason, []*boo
 	return team.Room(m.Start)
 }
 
-// destination returns the service of a booking, as long as the booking is and with those first that it has, and the
-// resource to move to.
-func (d *Desk) destination(b *booking.Booking, resource string) (*booking.Service, *booking.Resource, error) {
+// destination returns the offer by which a booking is to be decided at the resource to move to.
+func (d *Desk) destination(b *booking.Booking, resource string) (*booking.Offer, error) {
 	if resource == "" {
 		resource = b.Resource
 	}
-	known, res := d.services[b.Service], d.resources[resource]
-	switch {
-	case known == nil:
-		return nil, nil, &UnknownError{"service"}
-	case res == nil || !slices.Contains(res.Services, b.Service):
-		return nil, nil, &UnknownError{"resource"}
+	if d.catalog.Service(b.Service) == nil {
+		return nil, &UnknownError{"service"}
 	}
-	svc := *known
-	svc.Duration = b.Duration()
-	svc.Before, svc.After = time.Duration(b.Before)*time.Second, time.Duration(b.After)*time.Second
-	svc.Needs = nil
-	active := b.Active()
-	for _, need := range known.Needs {
-		options := slices.Clone(need)
-		slices.SortStableFunc(options, func(x, y string) int {
-			return order(slices.Contains(active, y)) - order(slices.Contains(active, x))
-		})
-		svc.Needs = append(svc.Needs, options)
+	res := d.catalog.Resource(resource)
+	if res == nil || !slices.Contains(res.Services, b.Service) {
+		return nil, &UnknownError{"resource"}
 	}
-	return &svc, res, nil
-}
-
-func order(first bool) int {
-	if first {
-		return 1
-	}
-	return 0
+	return d.catalog.Offer(b.Department, resource, b.Service).As(b), nil
 }
 
 func notice(b *booking.Booking, doing string, least time.Duration, now time.Time) error {

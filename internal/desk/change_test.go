@@ -100,7 +100,7 @@ func TestCancelFreesAtOnce(t *testing.T) {
 
 func TestUnchangeable(t *testing.T) {
 	c := open(t, func(cfg *desk.Config) {
-		cfg.Services[0].CancelNotice, cfg.Services[0].MoveNotice = 24*time.Hour, 48*time.Hour
+		cfg.Services[0].Rules.CancelNotice, cfg.Services[0].Rules.MoveNotice = new(24*time.Hour), new(48*time.Hour)
 	})
 	soon, far, gone := c.book(adams, at(1, 10, 0)), c.book(adams, at(4, 10, 0)), c.book(baker, at(4, 10, 0))
 	c.must(c.cancel(gone.ID))
@@ -286,7 +286,7 @@ func TestMoveKeepsWhatWasBooked(t *testing.T) {
 	if !slices.Equal(b.Active(), []string{"adams", "room-2"}) {
 		t.Fatalf("active on %v", b.Active())
 	}
-	c.cfg.Services[3].Duration, c.cfg.Services[3].After = 30*time.Minute, 0
+	c.cfg.Services[3].Rules = booking.Rules{Duration: new(30 * time.Minute)}
 	c.openDesk()
 	c.later(0)
 	got := c.must(c.move(b.ID, at(1, 14, 0), ""))
@@ -406,7 +406,7 @@ func TestMovesRace(t *testing.T) {
 	}
 	wg.Go(func() { _, confirmed = c.race(wishes) })
 	wg.Wait()
-	if n := c.winners(slices.Concat(errs, confirmed)); n != 1 {
+	if n := c.winners(slices.Concat(errs, confirmed), booking.Claimed); n != 1 {
 		t.Errorf("%d got the slot", n)
 	}
 	taking := 0

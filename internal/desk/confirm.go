@@ -51,25 +51,21 @@ var errReferenceTaken = errors.New("reference is taken")
 // visit and the outbox marks in one transaction, and returns after the commit is on disk. A hold of the token becomes the
 // booking's claim; one that is over makes no difference as long as the slot is free. With the choice of any resource it
 // ranks those that are free in a snapshot and tries them one transaction each.
-// Errors: *LostError, *TokenError, *UnknownError, and those of the store.
+// Errors: *LostError, *TokenError, *CustomerError, *UnknownError, and those of the store.
 func (d *Desk) Confirm(ctx context.Context, c Confirm) (Confirmed, error) {
-	svc, err := d.service(c.Choice.Service)
-	if err != nil {
-		return Confirmed{}, err
-	}
 	chosen, reason, err := d.rank(ctx, c.Token, c.Choice, c.Start)
 	if err != nil {
 		return Confirmed{}, fmt.Errorf("confirm: %w", err)
 	}
-	lost := &LostError{Reason: reason}
+	var missed misses
 	until := time.Now().Add(patience)
-	for _, res := range chosen {
-		if err := d.verify(ctx, until, c, svc, res); err != nil {
+	for _, o := range chosen {
+		if err := d.verify(ctx, until, c, o); err != nil {
 			return Confirmed{}, fmt.Errorf("confirm: %w", err)
 		}
-		done, err := d.claim(ctx, c, res, svc)
-		if errors.As(err, &lost) {
-			continue // somebody was faster at this resource; the next may still be free
+		done, err := d.claim(ctx, c, o)
+		if missed.next(err) {
+			continue
 		}
 		return done, err
 	}
@@ -81,7 +77,7 @@ func (d *Desk) Confirm(ctx context.Context, c Confirm) (Confirmed, error) {
 	if done, err := d.admit(visit, c.Request); err != nil || done != nil {
 		return orZero(done), err
 	}
-	return Confirmed{}, lost
+	return Confirmed{}, missed.err(reason)
 }
 
 func orZero(c *Confirmed) Confirmed {
@@ -91,36 +87,42 @@ func orZero(c *Confirmed) Confirmed {
 	return *c
 }
 
-// rank returns the resources that a choice leaves to be tried for a start, in order, or the reason why there is none. A
-// choice of one resource needs no look: the transaction decides.
-func (d *Desk) rank(ctx context.Context, token string, c Choice, start int64) ([]*booking.Resource, booking.Reason, error) {
-	if all := d.candidates(c); len(all) == 1 {
+// rank returns the offers that a choice leaves to be tried for a start, in order, or the reason why there is none. A choice
+// of one resource needs no look: the transaction decides.
+func (d *Desk) rank(ctx context.Context, token string, c Choice, start int64) ([]*booking.Offer, booking.Reason, error) {
+	if d.catalog.Service(c.Service) == nil {
+		return nil, booking.NotOffered, &UnknownError{"service"}
+	}
+	if all := d.offers(c); len(all) == 1 {
 		return all, booking.Free, nil
 	}
-	var free []*booking.Resource
+	var free []*booking.Offer
 	reason := booking.NotOffered
 	err := d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		v, err := d.view(r, c, asking(token))
+		visit, err := r.Visit(store.VisitKey(token))
+		if err != nil {
+			return err
+		}
+		v, err := d.view(r, c, visit, asking(token))
 		if err != nil {
 			return err
 		}
 		reason, free = v.check(start)
-		visit, err := r.Visit(store.VisitKey(token))
-		if err == nil && d.holds(visit, d.services[c.Service], start) {
-			free = heldFirst(free, d.resources[visit.Hold.Resources[0]])
+		if d.holds(visit, c.Service, start) {
+			free = heldFirst(free, d.catalog.Offer(c.Department, visit.Hold.Resources[0], c.Service))
 		}
-		return err
+		return nil
 	})
 	return free, reason, err
 }
 
 // heldFirst puts the resource that a customer holds before the others, whatever a look has said of it: the transaction
 // decides.
-func heldFirst(free []*booking.Resource, held *booking.Resource) []*booking.Resource {
+func heldFirst(free []*booking.Offer, held *booking.Offer) []*booking.Offer {
 	if held == nil {
 		return free // it left the config
 	}
-	others := slices.DeleteFunc(free, func(r *booking.Resource) bool { return r == held })
+	others := slices.DeleteFunc(free, func(o *booking.Offer) bool { return o == held })
 	return slices.Insert(others, 0, held)
 }
 
@@ -129,15 +131,15 @@ func heldFirst(free []*booking.Resource, held *booking.Resource) []*booking.Reso
 const uncertainTries = 3
 
 // claim tries to book one resource.
-func (d *Desk) claim(ctx context.Context, c Confirm, res *booking.Resource, svc *booking.Service) (Confirmed, error) {
+func (d *Desk) claim(ctx context.Context, c Confirm, o *booking.Offer) (Confirmed, error) {
 	var uncertain error       // an earlier try may be on disk
 	var made *booking.Booking // by the last try that made one
 	for try := 1; ; try++ {
 		var done Confirmed
 		id, reference := store.NewBookingID(d.cfg.Now()), newReference()
 		err := d.cfg.Store.Update(ctx, func(tx *store.Tx) (err error) {
-			b := d.newBooking(c, svc, id, reference)
-			if done, err = d.book(tx, c, b, res, svc); err == nil && !done.Repeated {
+			b := newBooking(c, o, id, reference)
+			if done, err = d.book(tx, c, b, o); err == nil && !done.Repeated {
 				made = b
 			}
 			return err
@@ -165,13 +167,14 @@ func decided(err error) bool {
 	var token *TokenError
 	var late *NoticeError
 	var unknown *UnknownError
-	return errors.As(err, &lost) || errors.As(err, &token) || errors.As(err, &late) || errors.As(err, &unknown) ||
+	var customer *CustomerError
+	return errors.As(err, &customer) || errors.As(err, &lost) || errors.As(err, &token) || errors.As(err, &late) || errors.As(err, &unknown) ||
 		errors.Is(err, ErrNothing) || errors.Is(err, booking.ErrCancelled) || errors.Is(err, booking.ErrPast)
 }
 
 // book is the transaction of a confirm. It may run several times.
 func (d *Desk) book(
-	tx *store.Tx, c Confirm, b *booking.Booking, res *booking.Resource, svc *booking.Service,
+	tx *store.Tx, c Confirm, b *booking.Booking, o *booking.Offer,
 ) (Confirmed, error) {
 	key := store.VisitKey(c.Token)
 	visit, err := tx.Visit(key)
@@ -181,20 +184,25 @@ func (d *Desk) book(
 	if done, err := d.admit(visit, c.Request); err != nil || done != nil {
 		return orZero(done), err
 	}
+	who := d.customerOf(visit, c.Person.Phone)
+	coming, err := d.admitCustomer(tx, who, o)
+	if err != nil {
+		return Confirmed{}, err
+	}
 	if taken, err := tx.BookingByReference(b.Reference); err != nil {
 		return Confirmed{}, err
 	} else if taken != "" {
 		return Confirmed{}, errReferenceTaken
 	}
-	asked := d.confirming(key, visit, svc, c.Start)
-	team, err := d.team(tx, res, svc, asked)
+	asked := d.confirming(key, visit, o, c.Start)
+	team, err := d.newView(asked).team(tx, o)
 	if err != nil {
 		return Confirmed{}, err
 	}
 	why, resources := team.Check(c.Start)
 	if why == booking.Unknown {
 		// What can be seen to be there says more than that there may be something.
-		if seen, err := d.seen(tx, res, svc, asked, c.Start); err != nil {
+		if seen, err := d.seen(tx, o, asked); err != nil {
 			return Confirmed{}, err
 		} else if seen != booking.Free {
 			why = seen
@@ -216,22 +224,9 @@ func (d *Desk) book(
 	if err := tx.InsertBooking(b, fromToken(c.Person, visit), now); err != nil {
 		return Confirmed{}, err
 	}
+	d.listBooking(tx, who, coming, b.ID)
 	tx.PutVisit(key, visit)
 	return Confirmed{Booking: b.ID, Answer: answer}, nil
-}
-
-// team reads what decides about a resource and the service's needs.
-func (d *Desk) team(r reader, res *booking.Resource, svc *booking.Service, q question) (*booking.Team, error) {
-	f, err := d.facts(r, res, q)
-	if err != nil {
-		return nil, err
-	}
-	v := &view{desk: d, known: map[string]*booking.State{}, asked: q}
-	needs, err := v.needs(r, svc)
-	if err != nil {
-		return nil, err
-	}
-	return booking.NewTeam(booking.NewState(res, svc, q.bounds, f), needs...), nil
 }
 
 // seats says where a booking is written for each of its resources.
@@ -258,10 +253,10 @@ func fromToken(p booking.Person, v *store.Visit) booking.Person {
 }
 
 // newBooking returns a booking without placements.
-func (d *Desk) newBooking(c Confirm, svc *booking.Service, id, reference string) *booking.Booking {
-	claim := booking.NewClaim(svc, c.Start, id)
+func newBooking(c Confirm, o *booking.Offer, id, reference string) *booking.Booking {
+	claim := o.Claim(c.Start, id)
 	return &booking.Booking{
-		ID: id, Reference: reference, Service: svc.ID, Department: c.Choice.Department, Interval: claim.Interval,
+		ID: id, Reference: reference, Service: o.Service.ID, Department: c.Choice.Department, Interval: claim.Interval,
 		Before: claim.Before, After: claim.After,
 	}
 }

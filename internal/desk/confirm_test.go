@@ -34,15 +34,15 @@ func (c *clinic) race(wishes []desk.Confirm) ([]desk.Confirmed, []error) {
 	return done, errs
 }
 
-// winners returns how many succeeded and fails for an error that is not a *LostError.
-func (c *clinic) winners(errs []error) int {
+// winners returns how many succeeded and fails for an error that is not a *LostError of the reason.
+func (c *clinic) winners(errs []error, want booking.Reason) int {
 	c.t.Helper()
 	n := 0
 	for _, err := range errs {
 		var lost *desk.LostError
 		if err == nil {
 			n++
-		} else if !errors.As(err, &lost) || lost.Reason != booking.Claimed {
+		} else if !errors.As(err, &lost) || lost.Reason != want {
 			c.t.Errorf("a loser was told %v", err)
 		}
 	}
@@ -69,7 +69,7 @@ func TestOneOfManyWins(t *testing.T) {
 		}, func(c *clinic, i int) desk.Confirm {
 			return c.wish([]desk.Choice{adams, baker}[i%2], at(1, 10, 15*(i%2)))
 		}, 1},
-		{"capacity of two", func(cfg *desk.Config) { cfg.Resources[0].Capacity = 2 },
+		{"capacity of two", func(cfg *desk.Config) { cfg.Resources[0].Rules.Capacity = new(2) },
 			func(c *clinic, i int) desk.Confirm { return c.wish(adams, at(1, 10, 15*(i%2))) }, 2},
 		{"any of two", nil, func(c *clinic, _ int) desk.Confirm {
 			return c.wish(desk.Choice{Department: "heart", Service: "check", Resource: desk.Any}, at(1, 10, 0))
@@ -87,7 +87,7 @@ func TestOneOfManyWins(t *testing.T) {
 				wishes = append(wishes, tt.wish(c, i))
 			}
 			done, errs := c.race(wishes)
-			if n := c.winners(errs); n != tt.want {
+			if n := c.winners(errs, booking.Claimed); n != tt.want {
 				t.Errorf("%d bookings, want %d", n, tt.want)
 			}
 			stored := c.bookings()

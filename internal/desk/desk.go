@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,15 +31,9 @@ const Any = "any"
 // Config is what New needs. All fields but Written and Placed are required, durations and counts may be zero.
 type Config struct {
 	Store *store.Store
-	// Zone is the business's: dates and labels that customers see are in it.
-	Zone        *time.Location
-	Departments []booking.Department
-	Services    []booking.Service
-	Resources   []booking.Resource
+	booking.Business
 	// Placed says which resources have coming bookings in a calendar, whatever the config says of them now; see [Placed].
 	Placed map[calendar.ID][]string
-	// Notice is the least, Horizon the greatest time from now to a slot.
-	Notice, Horizon time.Duration
 	// ServeWithin is how long ago the provider may have confirmed a mirror that is still answered from.
 	ServeWithin time.Duration
 	// VerifyWithin is the age of a mirror from which a confirm asks the provider about its time first; 0: never.
@@ -58,6 +53,9 @@ type Config struct {
 	TokenTTL time.Duration
 	// AcceptForeignTokens lets flow tokens book that another tool made.
 	AcceptForeignTokens bool
+	// Blocked reports whether nothing can be booked under a phone number, of which it gets the digits; nil: nobody is
+	// refused. It is asked within transactions.
+	Blocked func(digits string) bool
 	// Defaults are used where a Flow does not ask. Empty fields are filled when there is only one possibility.
 	Defaults Choice
 	// Identity returns the provider identity of a placement; the form depends on the provider of the calendar.
@@ -70,12 +68,14 @@ type Config struct {
 
 // Desk answers customers. All methods may be called concurrently.
 type Desk struct {
-	cfg       Config
-	resources map[string]*booking.Resource
-	services  map[string]*booking.Service
-	related   atomic.Pointer[map[string][]string] // resource → the other resources that share a calendar with it
+	cfg     Config
+	catalog *booking.Catalog
+	related atomic.Pointer[map[string][]string] // resource → the other resources that share a calendar with it
 	// members are the resources of each department that can be chosen, in the order of the config; those of "" are all.
 	members map[string][]*booking.Resource
+	zones   sync.Map // name → *time.Location, of customers
+	// counts is set when some rule allows a customer only one booking to come: otherwise nobody keeps count.
+	counts bool
 }
 
 // New returns a desk for the business that cfg describes.
@@ -90,15 +90,10 @@ func New(cfg Config) (*Desk, error) {
 		cfg.Now = time.Now
 	}
 	d := &Desk{
-		cfg: cfg, resources: map[string]*booking.Resource{}, services: map[string]*booking.Service{},
-		members: map[string][]*booking.Resource{},
-	}
-	for i := range cfg.Services {
-		d.services[cfg.Services[i].ID] = &cfg.Services[i]
+		cfg: cfg, catalog: booking.NewCatalog(cfg.Business), members: map[string][]*booking.Resource{},
 	}
 	for i := range cfg.Resources {
 		r := &cfg.Resources[i]
-		d.resources[r.ID] = r
 		if len(r.Services) == 0 {
 			continue // one that is only needed beside others is no choice
 		}
@@ -107,6 +102,7 @@ func New(cfg Config) (*Desk, error) {
 			d.members[dep] = append(d.members[dep], r)
 		}
 	}
+	d.counts = countsBookings(cfg.Business)
 	d.Place(cfg.Placed)
 	return d, nil
 }
@@ -239,7 +235,7 @@ func (d *Desk) among(c Choice) []*booking.Resource {
 	if c.Resource == Any || c.Resource == "" {
 		return d.members[c.Department]
 	}
-	if r := d.resources[c.Resource]; r != nil {
+	if r := d.catalog.Resource(c.Resource); r != nil {
 		return []*booking.Resource{r}
 	}
 	return nil
@@ -298,45 +294,43 @@ func (d *Desk) defaultService(department string) string {
 }
 
 // Service returns a service by id; nil when there is none.
-func (d *Desk) Service(id string) *booking.Service { return d.services[id] }
+func (d *Desk) Service(id string) *booking.Service { return d.catalog.Service(id) }
 
 // Resource returns a resource by id; nil when there is none.
-func (d *Desk) Resource(id string) *booking.Resource { return d.resources[id] }
+func (d *Desk) Resource(id string) *booking.Resource { return d.catalog.Resource(id) }
 
 // Department returns a department by id; nil when there is none.
-func (d *Desk) Department(id string) *booking.Department {
-	for i := range d.cfg.Departments {
-		if d.cfg.Departments[i].ID == id {
-			return &d.cfg.Departments[i]
-		}
-	}
-	return nil
-}
+func (d *Desk) Department(id string) *booking.Department { return d.catalog.Department(id) }
 
-// Zone returns the zone in which customers see dates and times.
+// Catalog returns the rules that the desk goes by.
+func (d *Desk) Catalog() *booking.Catalog { return d.catalog }
+
+// Zone returns the zone of the business, in which customers see dates and times whose own zone is not known.
 func (d *Desk) Zone() *time.Location { return d.cfg.Zone }
 
-// Horizon returns the first and the last day on which something could be booked now.
-func (d *Desk) Horizon() (first, last calendar.Date) {
-	b := d.bounds()
-	return calendar.DateOf(b.Earliest, d.cfg.Zone), calendar.DateOf(b.Latest, d.cfg.Zone)
-}
-
-func (d *Desk) bounds() booking.Bounds {
+// Horizon returns the first and the last day of a zone on which anything could be booked now.
+func (d *Desk) Horizon(zone *time.Location) (first, last calendar.Date) {
 	now := d.cfg.Now()
-	earliest := now.Add(d.cfg.Notice)
-	unix := earliest.Unix()
-	if earliest.Nanosecond() > 0 {
-		unix++ // a start time is never before now
+	bounds := booking.Bounds{Earliest: now.Unix(), Latest: now.Unix()}
+	for i, o := range d.offers(Choice{}) {
+		b := o.Bounds(now)
+		if i == 0 {
+			bounds = b
+		}
+		bounds = bounds.With(b)
 	}
-	return booking.Bounds{Earliest: unix, Latest: now.Add(d.cfg.Horizon).Unix()}
+	return calendar.DateOf(bounds.Earliest, zone), calendar.DateOf(bounds.Latest, zone)
 }
 
-// errUnknownService guards against a service that left the config between two requests.
-func (d *Desk) service(id string) (*booking.Service, error) {
-	s := d.services[id]
-	if s == nil {
-		return nil, fmt.Errorf("look up the service: %w", &UnknownError{"service"})
+// offers returns all that a choice allows. Empty fields allow all.
+func (d *Desk) offers(c Choice) []*booking.Offer {
+	var out []*booking.Offer
+	for _, r := range d.candidates(c) {
+		for _, service := range r.Services {
+			if o := d.catalog.Offer(c.Department, r.ID, service); o != nil && (c.Service == "" || c.Service == service) {
+				out = append(out, o)
+			}
+		}
 	}
-	return s, nil
+	return out
 }

@@ -90,19 +90,24 @@ func (c *clinic) reopen() {
 func (c *clinic) config() desk.Config {
 	berlin, newYork := zone(c.t, "Europe/Berlin"), zone(c.t, "America/New_York")
 	return desk.Config{
-		Zone:        berlin,
-		Departments: []booking.Department{{ID: "heart"}, {ID: "empty"}, {ID: "skin"}},
-		Services: []booking.Service{
-			{ID: "check", Duration: 30 * time.Minute, Grid: 15 * time.Minute},
-			{ID: "scan", Duration: 45 * time.Minute, Grid: 45 * time.Minute, Before: 10 * time.Minute, After: 5 * time.Minute},
-			{ID: "nobody", Duration: time.Hour, Grid: time.Hour},
+		Business: booking.Business{
+			Zone:        berlin,
+			Rules:       booking.Rules{Notice: new(2 * time.Hour), Horizon: new(9 * 24 * time.Hour)},
+			Departments: []booking.Department{{ID: "heart"}, {ID: "empty"}, {ID: "skin"}},
+			Services: []booking.Service{
+				{ID: "check", Rules: booking.Rules{Duration: new(30 * time.Minute), Grid: new(15 * time.Minute)}},
+				{ID: "scan", Rules: booking.Rules{
+					Duration: new(45 * time.Minute), Before: new(10 * time.Minute), After: new(5 * time.Minute),
+				}},
+				{ID: "nobody", Rules: booking.Rules{Duration: new(time.Hour)}},
+			},
+			Resources: []booking.Resource{
+				resource("adams", berlin, []string{"heart"}, []string{"check"}),
+				resource("baker", berlin, []string{"heart", "skin"}, []string{"check", "scan"}),
+				resource("clark", newYork, []string{"skin"}, []string{"scan"}),
+			},
 		},
-		Resources: []booking.Resource{
-			resource("adams", berlin, []string{"heart"}, []string{"check"}),
-			resource("baker", berlin, []string{"heart", "skin"}, []string{"check", "scan"}),
-			resource("clark", newYork, []string{"skin"}, []string{"scan"}),
-		},
-		Notice: 2 * time.Hour, Horizon: 9 * 24 * time.Hour, ServeWithin: 15 * time.Minute, TokenTTL: 24 * time.Hour,
+		ServeWithin: 15 * time.Minute, TokenTTL: 24 * time.Hour,
 		Identity: func(cal calendar.ID, booking, resource string, attempt int) string {
 			return fmt.Sprint(cal, booking, resource, attempt)
 		},
@@ -112,15 +117,15 @@ func (c *clinic) config() desk.Config {
 
 // resource is open from 9 to 12 and from 13 to 17, Monday to Friday, and on Saturday evening until midnight.
 func resource(id string, zone *time.Location, departments, services []string) booking.Resource {
-	r := booking.Resource{
-		ID: id, Departments: departments, Services: services, Zone: zone, Capacity: 1, BookInto: calendar.ID("g/" + id),
-		Blocks: []calendar.ID{calendar.ID("g/" + id)},
-	}
+	var hours booking.Hours
 	for day := time.Monday; day <= time.Friday; day++ {
-		r.Hours[day] = []booking.Span{{From: 9 * 60, To: 12 * 60}, {From: 13 * 60, To: 17 * 60}}
+		hours[day] = []booking.Span{{From: 9 * 60, To: 12 * 60}, {From: 13 * 60, To: 17 * 60}}
 	}
-	r.Hours[time.Saturday] = []booking.Span{{From: 21 * 60, To: 24 * 60}}
-	return r
+	hours[time.Saturday] = []booking.Span{{From: 21 * 60, To: 24 * 60}}
+	return booking.Resource{
+		ID: id, Departments: departments, Services: services, Zone: zone, BookInto: calendar.ID("g/" + id),
+		Blocks: []calendar.ID{calendar.ID("g/" + id)}, Rules: booking.Rules{Hours: &hours},
+	}
 }
 
 func zone(t *testing.T, name string) *time.Location {
@@ -204,7 +209,7 @@ func (c *clinic) bookings() []*booking.Booking {
 
 func (c *clinic) token() string {
 	c.t.Helper()
-	token, err := c.NewToken(c.t.Context(), "491700000001", "Erika")
+	token, err := c.NewToken(c.t.Context(), desk.Invitation{Phone: "491700000001", Name: "Erika"})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -90,6 +90,9 @@ func (f *forgetting) run(ctx context.Context, selection func(context.Context) er
 	}
 	err = f.desk.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		tx.DeleteHolding(f.desk.cfg.Store.CustomerKey(f.digits))
+		for _, customer := range f.desk.listsOf(f.digits) {
+			tx.PutOpenBookings(customer, nil)
+		}
 		return nil
 	})
 	if err != nil {
@@ -106,22 +109,11 @@ func typedDigits(phone string) (string, error) {
 		}
 	}
 	const least = 5 // fewer are a slip of the hand, and would find nobody or the wrong ones
-	out := digitsOf(phone)
+	out := booking.PhoneDigits(phone)
 	if len(out) < least {
 		return "", ErrPhone
 	}
 	return out, nil
-}
-
-// digitsOf returns the digits of a phone number, in the form that WhatsApp gives it where it is an international one.
-func digitsOf(phone string) string {
-	digits := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, phone)
-	return strings.TrimPrefix(digits, "00")
 }
 
 // forgetting is one run of Forget or ForgetBooking.
@@ -136,7 +128,7 @@ type forgetting struct {
 
 // stands reports whether the booking is still to come or takes place now.
 func (f *forgetting) stands(b *booking.Booking) bool {
-	return b.Status == booking.Confirmed && b.End > f.desk.cfg.Now().Unix()
+	return f.desk.toCome(b)
 }
 
 // add takes a booking as one of the person's.
@@ -170,7 +162,7 @@ func (f *forgetting) byPhone(ctx context.Context) error {
 		all, err := r.Persons(after, forgetPage)
 		for _, p := range all {
 			after = p.Booking
-			if digitsOf(p.Phone) != f.digits {
+			if booking.PhoneDigits(p.Phone) != f.digits {
 				continue
 			}
 			b, err := r.Booking(p.Booking)
@@ -192,7 +184,7 @@ func (f *forgetting) related(ctx context.Context) error {
 			if v.Phone == "" && v.Name == "" {
 				continue // it says nothing of anybody
 			}
-			if f.digits != "" && digitsOf(v.Phone) == f.digits || v.Outcome != nil && f.mine[v.Outcome.Booking] {
+			if f.digits != "" && booking.PhoneDigits(v.Phone) == f.digits || v.Outcome != nil && f.mine[v.Outcome.Booking] {
 				f.visits = append(f.visits, v.Key)
 			}
 		}
@@ -245,6 +237,9 @@ func (f *forgetting) booking(ctx context.Context, id string) (notices int, err e
 		if f.stands(b) {
 			return &StandsError{[]string{b.Reference}} // somebody moved its event meanwhile
 		}
+		if err := f.unlist(tx, id); err != nil {
+			return err
+		}
 		was, now := b.Clone(), f.desk.cfg.Now()
 		b.Forget(booking.Act{At: now, By: booking.ByOperator})
 		tx.PutPerson(id, booking.Person{})
@@ -264,6 +259,20 @@ func (f *forgetting) booking(ctx context.Context, id string) (notices int, err e
 		f.desk.announce(b)
 	}
 	return len(waiting), err
+}
+
+// unlist takes a booking off the lists of whoever it was for. Of a person who is forgotten by number these go anyway.
+func (f *forgetting) unlist(tx *store.Tx, id string) error {
+	person, err := tx.Person(id)
+	if err != nil {
+		return err
+	}
+	for _, customer := range f.desk.listsOf(booking.PhoneDigits(person.Phone)) {
+		if err := tx.DropOpenBooking(customer, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // visit empties one visit. A token that has not booked yet does not any more, and holds nothing.

@@ -70,7 +70,7 @@ func (c *clinic) written(id string, status booking.PlacementStatus) {
 // agrees fails when the records of the store do not.
 func (c *clinic) agrees(when string) {
 	c.t.Helper()
-	report, err := store.Verify(c.t.Context(), c.db.DB, store.VerifyOptions{Now: c.now, Resources: c.cfg.Resources})
+	report, err := store.Verify(c.t.Context(), c.db.DB, store.VerifyOptions{Now: c.now, Catalog: c.Catalog()})
 	if err != nil || len(report.Findings) > 0 {
 		c.t.Errorf("%s: %v %v", when, report.Findings, err)
 	}
@@ -249,7 +249,7 @@ func TestForgetBooking(t *testing.T) {
 	over, cancelled := c.byForeignToken("of-another-tool-1", at(0, 14, 0)), c.byForeignToken("of-another-tool-2", at(3, 10, 0))
 	other := c.byForeignToken("of-another-tool-3", at(0, 15, 0))
 	coming := c.byForeignToken("of-another-tool-4", at(4, 9, 0))
-	if _, err := c.NewToken(t.Context(), "", "Bert"); err != nil {
+	if _, err := c.NewToken(t.Context(), desk.Invitation{Name: "Bert"}); err != nil {
 		t.Fatal(err)
 	}
 	act := booking.Act{By: booking.ByOperator, Why: "Erika called"}

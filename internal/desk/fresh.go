@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -59,21 +60,21 @@ const patience = 700 * time.Millisecond
 // verify asks the providers of all calendars that decide about an appointment and that were not confirmed lately, all at
 // once. It is the one thing that a customer waits for; whether the answers are enough, the transaction decides.
 func (d *Desk) verify(
-	ctx context.Context, until time.Time, c Confirm, svc *booking.Service, res *booking.Resource,
+	ctx context.Context, until time.Time, c Confirm, o *booking.Offer,
 ) error {
 	if d.cfg.VerifyWithin == 0 {
 		return nil
 	}
-	old := slices.DeleteFunc(d.deciding(svc, res), func(cal calendar.ID) bool {
+	old := slices.DeleteFunc(d.deciding(o), func(cal calendar.ID) bool {
 		return !d.Fresh(cal) || d.within(d.cfg.Store.Checked(cal), d.cfg.VerifyWithin)
 	})
 	if len(old) == 0 {
 		return nil
 	}
-	if likely, err := d.likely(ctx, c, svc, res); err != nil || !likely {
+	if likely, err := d.likely(ctx, c, o); err != nil || !likely {
 		return err
 	}
-	span := booking.NewClaim(svc, c.Start, "").Interval
+	span := o.Span(c.Start)
 	since := d.cfg.Now().Add(-d.cfg.VerifyWithin)
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
@@ -90,9 +91,7 @@ func (d *Desk) verify(
 
 // likely reports whether a confirm would book if the mirror were young: nobody waits, and no provider is asked, for what is
 // booked already or can be seen to be impossible.
-func (d *Desk) likely(
-	ctx context.Context, c Confirm, svc *booking.Service, res *booking.Resource,
-) (yes bool, err error) {
+func (d *Desk) likely(ctx context.Context, c Confirm, o *booking.Offer) (yes bool, err error) {
 	key := store.VisitKey(c.Token)
 	err = d.cfg.Store.View(ctx, func(r *store.Reader) error {
 		visit, err := r.Visit(key)
@@ -102,7 +101,14 @@ func (d *Desk) likely(
 		if !d.admits(visit, c.Request) {
 			return nil
 		}
-		why, err := d.seen(r, res, svc, d.confirming(key, visit, svc, c.Start), c.Start)
+		var refused *CustomerError
+		if _, err := d.admitCustomer(r, d.customerOf(visit, c.Person.Phone), o); err != nil {
+			if errors.As(err, &refused) {
+				return nil
+			}
+			return err
+		}
+		why, err := d.seen(r, o, d.confirming(key, visit, o, c.Start))
 		yes = why == booking.Free
 		return err
 	})
@@ -116,11 +122,11 @@ func (d *Desk) admits(v *store.Visit, request string) bool {
 }
 
 // refresh has the calendars looked at in the background that a coming confirm would have to ask about.
-func (d *Desk) refresh(svc *booking.Service, res *booking.Resource) {
+func (d *Desk) refresh(o *booking.Offer) {
 	if d.cfg.VerifyWithin == 0 {
 		return
 	}
-	for _, cal := range d.deciding(svc, res) {
+	for _, cal := range d.deciding(o) {
 		if !d.within(d.cfg.Store.Checked(cal), d.cfg.VerifyWithin/2) {
 			d.cfg.Live.Nudge(cal)
 		}
@@ -128,11 +134,11 @@ func (d *Desk) refresh(svc *booking.Service, res *booking.Resource) {
 }
 
 // deciding returns the calendars that decide about an appointment, each once.
-func (d *Desk) deciding(svc *booking.Service, res *booking.Resource) []calendar.ID {
-	cals := slices.Clone(res.Blocks)
-	for _, need := range svc.Needs {
+func (d *Desk) deciding(o *booking.Offer) []calendar.ID {
+	cals := slices.Clone(o.Resource.Blocks)
+	for _, need := range o.Needs {
 		for _, id := range need {
-			if r := d.resources[id]; r != nil {
+			if r := d.catalog.Resource(id); r != nil {
 				cals = append(cals, r.Blocks...)
 			}
 		}
@@ -143,50 +149,57 @@ func (d *Desk) deciding(svc *booking.Service, res *booking.Resource) []calendar.
 
 // question is what a team is asked with.
 type question struct {
-	asker  booking.Asker
-	bounds booking.Bounds
-	known  func(calendar.ID) bool // which calendars are known well enough
-	// near bounds the time that is asked about, buffers included; empty: the whole horizon.
-	near calendar.Interval
+	asker booking.Asker
+	now   time.Time
+	known func(calendar.ID) bool // which calendars are known well enough
+	// single bounds the question to one start; otherwise it is about the whole horizon.
+	single bool
+	start  int64
+	// held: the asker holds that start. It does not become too soon while its customer fills in the form.
+	held bool
 }
 
 // about makes it a question about one start.
-func (q question) about(svc *booking.Service, start int64) question {
-	q.near = booking.NewClaim(svc, start, "").Padded()
+func (q question) about(start int64) question {
+	q.single, q.start = true, start
 	return q
+}
+
+// bounds are those of an offer for this question.
+func (q question) bounds(o *booking.Offer) booking.Bounds {
+	b := o.Bounds(q.now)
+	if q.held {
+		b.Earliest = min(b.Earliest, q.now.Unix()+1)
+	}
+	return b
 }
 
 // asked is the question of a list.
 func (d *Desk) asked(asker booking.Asker) question {
-	return question{asker: asker, bounds: d.bounds(), known: d.Fresh}
+	return question{asker: asker, now: d.cfg.Now(), known: d.Fresh}
 }
 
-// confirming is the question of a visit that wants to book. Time that it holds does not become too soon while its customer
-// fills in the form.
-func (d *Desk) confirming(key string, v *store.Visit, svc *booking.Service, start int64) question {
-	q := d.asked(booking.Asker{Visit: key}).about(svc, start)
-	span := booking.NewClaim(svc, start, "").Interval
+// confirming is the question of a visit that wants to book.
+func (d *Desk) confirming(key string, v *store.Visit, o *booking.Offer, start int64) question {
+	q := d.asked(booking.Asker{Visit: key}).about(start)
+	span := o.Span(start)
 	q.known = func(cal calendar.ID) bool { return d.sure(cal, span) }
-	if d.holds(v, svc, start) {
-		q.bounds.Earliest = min(q.bounds.Earliest, d.cfg.Now().Unix()+1)
-	}
+	q.held = d.holds(v, o.Service.ID, start)
 	return q
 }
 
 // seen says whether a start can be booked as far as the mirrors say that are fresh, whether or not that is sure enough.
-func (d *Desk) seen(
-	r reader, res *booking.Resource, svc *booking.Service, q question, start int64,
-) (booking.Reason, error) {
+func (d *Desk) seen(r reader, o *booking.Offer, q question) (booking.Reason, error) {
 	q.known = d.Fresh
-	team, err := d.team(r, res, svc, q)
+	team, err := d.newView(q).team(r, o)
 	if err != nil {
 		return booking.Unknown, err
 	}
-	why, _ := team.Check(start)
+	why, _ := team.Check(q.start)
 	return why, nil
 }
 
 // holds reports whether a visit holds the slot now.
-func (d *Desk) holds(v *store.Visit, svc *booking.Service, start int64) bool {
-	return v != nil && v.Hold != nil && v.Hold.Start == start && v.Hold.Service == svc.ID && v.Hold.Until.After(d.cfg.Now())
+func (d *Desk) holds(v *store.Visit, service string, start int64) bool {
+	return v != nil && v.Hold != nil && v.Hold.Start == start && v.Hold.Service == service && v.Hold.Until.After(d.cfg.Now())
 }

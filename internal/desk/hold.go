@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,30 +16,26 @@ const renewals = 3
 // Hold holds a slot for the flow token until the customer confirms, for at most Config.Hold. A token holds one slot: what it
 // held before is released, unless the slot cannot be had. A slot that is free and yet cannot be held, because the customer
 // holds too many or this one for too long, is no error: a confirm never needs a hold.
-// Errors: *LostError, *TokenError, *UnknownError, and those of the store.
+// Errors: *LostError, *TokenError, *CustomerError, *UnknownError, and those of the store.
 func (d *Desk) Hold(ctx context.Context, token string, c Choice, start int64) error {
 	chosen, reason, err := d.rank(ctx, token, c, start)
 	if err != nil {
 		return fmt.Errorf("hold: %w", err)
 	}
-	svc, err := d.service(c.Service)
-	if err != nil {
-		return err
-	}
-	lost := &LostError{Reason: reason}
-	for _, res := range chosen {
-		err := d.cfg.Store.Update(ctx, func(tx *store.Tx) error { return d.hold(tx, token, svc, res, start) })
-		if errors.As(err, &lost) {
+	var missed misses
+	for _, o := range chosen {
+		err := d.cfg.Store.Update(ctx, func(tx *store.Tx) error { return d.hold(tx, token, o, start) })
+		if missed.next(err) {
 			continue
 		}
-		d.refresh(svc, res)
+		d.refresh(o)
 		return err
 	}
-	return lost
+	return missed.err(reason)
 }
 
 // hold is the transaction of a hold. It may run several times.
-func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booking.Resource, start int64) error {
+func (d *Desk) hold(tx *store.Tx, token string, o *booking.Offer, start int64) error {
 	key, now := store.VisitKey(token), d.cfg.Now()
 	visit, err := tx.Visit(key)
 	if err != nil {
@@ -49,7 +44,10 @@ func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booki
 	if _, err := d.admit(visit, ""); err != nil {
 		return err
 	}
-	team, err := d.team(tx, res, svc, d.asked(booking.Asker{Visit: key}).about(svc, start))
+	if _, err := d.admitCustomer(tx, d.customerOf(visit, ""), o); err != nil {
+		return err
+	}
+	team, err := d.newView(d.asked(booking.Asker{Visit: key}).about(start)).team(tx, o)
 	if err != nil {
 		return err
 	}
@@ -57,13 +55,13 @@ func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booki
 	if why != booking.Free {
 		return &LostError{Reason: why}
 	}
-	if d.holds(visit, svc, start) && visit.Hold.Resources[0] == res.ID && visit.Hold.Until.Sub(now) > d.cfg.Hold/2 {
+	if d.holds(visit, o.Service.ID, start) && visit.Hold.Resources[0] == o.Resource.ID && visit.Hold.Until.Sub(now) > d.cfg.Hold/2 {
 		return nil // long enough for the next screen; what is not written is not waited for
 	}
 	if visit == nil {
 		visit = &store.Visit{Expires: now.Add(d.cfg.TokenTTL)}
 	}
-	h := d.nextHold(visit.Hold, svc, resources, start, now)
+	h := d.nextHold(visit.Hold, o, resources, start, now)
 	if h == nil && d.cfg.Hold > 0 {
 		return nil // held for as long as may be; that the visit remembers it keeps it from being held anew
 	}
@@ -74,7 +72,7 @@ func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booki
 	}
 	switch {
 	case h != nil:
-		err = tx.PutHold(key, visit, h, booking.NewHold(svc, start, key, h.Until.Unix()), now)
+		err = tx.PutHold(key, visit, h, o.Hold(start, key, h.Until.Unix()), now)
 	case visit.Hold == nil:
 		return nil
 	default:
@@ -89,9 +87,9 @@ func (d *Desk) hold(tx *store.Tx, token string, svc *booking.Service, res *booki
 
 // nextHold returns the hold of a slot after the token's last one; nil when it may not hold it any longer.
 func (d *Desk) nextHold(
-	last *store.Hold, svc *booking.Service, resources []*booking.Resource, start int64, now time.Time,
+	last *store.Hold, o *booking.Offer, resources []*booking.Resource, start int64, now time.Time,
 ) *store.Hold {
-	h := &store.Hold{Service: svc.ID, Start: start, Since: now, Until: now.Add(d.cfg.Hold)}
+	h := &store.Hold{Service: o.Service.ID, Start: start, Since: now, Until: now.Add(d.cfg.Hold)}
 	for _, r := range resources {
 		h.Resources = append(h.Resources, r.ID)
 	}

@@ -68,7 +68,7 @@ func TestConfirmWithHold(t *testing.T) {
 			if err != nil {
 				return
 			}
-			want := []booking.Claim{{Interval: minutes(slot, 30), Booking: done.Booking}}
+			want := []booking.Claim{{Interval: minutes(slot, 30), Booking: done.Booking, Service: "check"}}
 			got := slices.DeleteFunc(c.claims("adams"), func(claim booking.Claim) bool { return !claim.Takes(c.now.Unix()) })
 			if !slices.Equal(got, want) {
 				t.Errorf("claims %v, want %v", got, want)
@@ -149,7 +149,7 @@ func TestTwoDevices(t *testing.T) {
 
 // TestCapacityAndHolds: holds and bookings count alike.
 func TestCapacityAndHolds(t *testing.T) {
-	c := open(t, holding, func(cfg *desk.Config) { cfg.Resources[0].Capacity = 2 })
+	c := open(t, holding, func(cfg *desk.Config) { cfg.Resources[0].Rules.Capacity = new(2) })
 	me, slot := c.tokenOf("491700000009"), at(1, 10, 0)
 	c.mustConfirm(c.wish(adams, slot))
 	if !c.sees("", adams, slot) {
@@ -176,7 +176,7 @@ func TestHoldsRace(t *testing.T) {
 	}
 	c.mustHold(wishes[7].Token, adams, wishes[7].Start)
 	_, errs := c.race(wishes)
-	if n := c.winners(errs); n != 1 || errs[7] != nil {
+	if n := c.winners(errs, booking.Claimed); n != 1 || errs[7] != nil {
 		t.Errorf("%d won; who holds the slot: %v", n, errs[7])
 	}
 }

@@ -26,7 +26,7 @@ var (
 // tokenOf makes a token for a customer.
 func (c *clinic) tokenOf(phone string) string {
 	c.t.Helper()
-	token, err := c.NewToken(c.t.Context(), phone, "")
+	token, err := c.NewToken(c.t.Context(), desk.Invitation{Phone: phone})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -105,18 +105,20 @@ func linearConfig(cfg *desk.Config) {
 	var offered []string
 	for _, s := range linearServices {
 		cfg.Services = append(cfg.Services, booking.Service{
-			ID: s.id, Duration: time.Duration(s.length) * quarter * time.Second, Grid: quarter * time.Second,
+			ID:    s.id,
+			Rules: booking.Rules{Duration: new(time.Duration(s.length) * quarter * time.Second), Grid: new(quarter * time.Second)},
 		})
 		offered = append(offered, s.id)
 	}
 	for _, r := range linearResources {
 		cal := linearCalendars[r.calendar]
-		res := booking.Resource{
-			ID: r.id, Departments: []string{"all"}, Services: offered, Zone: time.UTC, Capacity: int(r.capacity),
-			BookInto: cal, Blocks: []calendar.ID{cal},
-		}
-		res.Hours[time.Tuesday] = []booking.Span{{From: 9 * 60, To: 12 * 60}}
-		cfg.Resources = append(cfg.Resources, res)
+		cfg.Resources = append(cfg.Resources, booking.Resource{
+			ID: r.id, Departments: []string{"all"}, Services: offered, Zone: time.UTC, BookInto: cal, Blocks: []calendar.ID{cal},
+			Rules: booking.Rules{
+				Hours:    &booking.Hours{time.Tuesday: {{From: 9 * 60, To: 12 * 60}}},
+				Capacity: new(int(r.capacity)),
+			},
+		})
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 func theatre(cfg *desk.Config) {
 	holding(cfg)
 	cfg.Services = append(cfg.Services, booking.Service{
-		ID: "surgery", Duration: time.Hour, Grid: 30 * time.Minute, After: 15 * time.Minute, Needs: [][]string{{"room-1", "room-2"}},
+		ID: "surgery", Needs: [][]string{{"room-1", "room-2"}},
+		Rules: booking.Rules{Duration: new(time.Hour), Grid: new(30 * time.Minute), After: new(15 * time.Minute)},
 	})
 	for i := range cfg.Resources[:2] {
 		cfg.Resources[i].Services = append(cfg.Resources[i].Services, "surgery")
@@ -30,7 +31,7 @@ func oneRoom(capacity int) func(*desk.Config) {
 	return func(cfg *desk.Config) {
 		theatre(cfg)
 		cfg.Services[3].Needs = [][]string{{"room-1"}}
-		cfg.Resources[3].Capacity = capacity
+		cfg.Resources[3].Rules.Capacity = &capacity
 	}
 }
 
@@ -48,7 +49,7 @@ func TestNeeds(t *testing.T) {
 	if got := b.Active(); !slices.Equal(got, []string{"adams", "room-1"}) || b.Resource != "adams" {
 		t.Errorf("active on %v, chosen %s", got, b.Resource)
 	}
-	want := []booking.Claim{{Interval: minutes(at(1, 10, 0), 60), After: 15 * 60, Booking: b.ID}}
+	want := []booking.Claim{{Interval: minutes(at(1, 10, 0), 60), After: 15 * 60, Booking: b.ID, Service: "surgery"}}
 	for i, p := range b.Placements {
 		if !slices.Equal(c.claims(p.Resource), want) || p.Calendar != calendar.ID("g/"+p.Resource) || p.Status != booking.Pending {
 			t.Errorf("placement %d %+v, claims %v", i, p, c.claims(p.Resource))
@@ -117,7 +118,7 @@ func TestAllOrNone(t *testing.T) {
 		}, booking.Unknown},
 		{"the doctor is busy", func(c *clinic) { c.read("g/adams", minutes(slot, 10)) }, booking.Busy},
 		{"rooms closed", func(c *clinic) {
-			c.cfg.Resources[3].Hours, c.cfg.Resources[4].Hours = booking.Hours{}, booking.Hours{}
+			c.cfg.Resources[3].Rules.Hours, c.cfg.Resources[4].Rules.Hours = nil, nil
 			c.openDesk()
 			c.later(0)
 		}, booking.NotOffered},
@@ -166,7 +167,7 @@ func TestRaceForRooms(t *testing.T) {
 				wishes = append(wishes, c.wish([]desk.Choice{surgery, baker1, anySurgeon}[i%3], at(1, 10, 0)))
 			}
 			_, errs := c.race(wishes)
-			if n := c.winners(errs); n != tt.want || len(c.bookings()) != tt.want {
+			if n := c.winners(errs, booking.Claimed); n != tt.want || len(c.bookings()) != tt.want {
 				t.Errorf("%d bookings, %d stored, want %d", n, len(c.bookings()), tt.want)
 			}
 			for _, b := range c.bookings() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"slotd/internal/booking"
 	"slotd/internal/calendar"
@@ -17,10 +18,10 @@ type reader interface {
 	Claims(resource string) ([]booking.Claim, error)
 }
 
-// facts reads what decides about a resource. A calendar that was never read, or that is not known well enough, is nil there.
-func (d *Desk) facts(r reader, res *booking.Resource, q question) (booking.Facts, error) {
-	f := booking.Facts{Now: d.cfg.Now().Unix(), Asker: q.asker}
-	for _, cal := range res.Blocks {
+// facts reads what decides about an offer. A calendar that was never read, or that is not known well enough, is nil there.
+func (d *Desk) facts(r reader, o *booking.Offer, q question) (booking.Facts, error) {
+	f := booking.Facts{Now: q.now.Unix(), Asker: q.asker}
+	for _, cal := range o.Resource.Blocks {
 		var busy *calendar.Busy
 		if q.known(cal) {
 			var err error
@@ -31,18 +32,18 @@ func (d *Desk) facts(r reader, res *booking.Resource, q question) (booking.Facts
 		f.Busy = append(f.Busy, busy)
 	}
 	var err error
-	if f.Claims, err = r.Claims(res.ID); err != nil {
-		return f, fmt.Errorf("read the claims on %s: %w", res.ID, err)
+	if f.Claims, err = r.Claims(o.Resource.ID); err != nil {
+		return f, fmt.Errorf("read the claims on %s: %w", o.Resource.ID, err)
 	}
-	for _, other := range (*d.related.Load())[res.ID] {
+	for _, other := range (*d.related.Load())[o.Resource.ID] {
 		claims, err := r.Claims(other)
 		if err != nil {
 			return f, fmt.Errorf("read the claims on %s: %w", other, err)
 		}
 		f.Others = append(f.Others, claims...)
 	}
-	if !q.near.Empty() {
-		f = f.Near(q.near)
+	if q.single {
+		f = o.Near(f, q.start)
 	}
 	return f, nil
 }
@@ -50,93 +51,131 @@ func (d *Desk) facts(r reader, res *booking.Resource, q question) (booking.Facts
 // view is what a choice allows, from one snapshot: the team of each resource that can be chosen.
 type view struct {
 	desk  *Desk
+	zone  *time.Location // of the customer: whose days are meant
 	teams []candidate
-	known map[string]*booking.State // of resources that could fill a need of several teams
+	known map[*booking.Offer]*booking.State // of resources that could fill a need of several teams
 	asked question
+	// bounds are the widest of all teams.
+	bounds booking.Bounds
 }
 
 // candidate is a resource that can be chosen.
 type candidate struct {
 	*booking.Team
-	res   *booking.Resource
+	offer *booking.Offer
 	facts booking.Facts
-	zoned bool // its zone is the business's
+	zoned bool // its zone is the customer's
 }
 
-func (d *Desk) view(r reader, c Choice, asker booking.Asker) (*view, error) {
-	svc, err := d.service(c.Service)
+func (d *Desk) view(r reader, c Choice, v *store.Visit, asker booking.Asker) (*view, error) {
+	if d.catalog.Service(c.Service) == nil {
+		return nil, fmt.Errorf("look up the service: %w", &UnknownError{"service"})
+	}
+	w := d.newView(d.asked(asker))
+	w.zone = d.zoneOf(v)
+	for _, o := range d.offers(c) {
+		t, err := w.team(r, o)
+		if err != nil {
+			return nil, err
+		}
+		t.zoned = o.Resource.Zone.String() == w.zone.String()
+		w.teams = append(w.teams, t)
+		b := o.Bounds(w.asked.now)
+		if len(w.teams) == 1 {
+			w.bounds = b
+		}
+		w.bounds = w.bounds.With(b)
+	}
+	return w, nil
+}
+
+func (d *Desk) newView(q question) *view {
+	return &view{desk: d, zone: d.cfg.Zone, known: map[*booking.Offer]*booking.State{}, asked: q}
+}
+
+// team reads what decides about an offer and its needs.
+func (v *view) team(r reader, o *booking.Offer) (candidate, error) {
+	f, err := v.desk.facts(r, o, v.asked)
 	if err != nil {
-		return nil, err
+		return candidate{}, err
 	}
-	v := &view{desk: d, known: map[string]*booking.State{}, asked: d.asked(asker)}
-	for _, res := range d.candidates(c) {
-		f, err := d.facts(r, res, v.asked)
-		if err != nil {
-			return nil, err
-		}
-		needs, err := v.needs(r, svc)
-		if err != nil {
-			return nil, err
-		}
-		v.teams = append(v.teams, candidate{
-			Team: booking.NewTeam(booking.NewState(res, svc, v.asked.bounds, f), needs...), res: res, facts: f,
-			zoned: res.Zone.String() == d.cfg.Zone.String(),
-		})
+	needs, err := v.needs(r, o)
+	if err != nil {
+		return candidate{}, err
 	}
-	return v, nil
+	team := booking.NewTeam(booking.NewState(o, v.asked.bounds(o), f), needs...)
+	return candidate{Team: team, offer: o, facts: f}, nil
 }
 
-// needs returns the states of what could fill each need of the service.
-func (v *view) needs(r reader, svc *booking.Service) ([][]*booking.State, error) {
+// needs returns the states of what could fill each need of an offer.
+func (v *view) needs(r reader, o *booking.Offer) ([][]*booking.State, error) {
 	var out [][]*booking.State
-	for _, need := range svc.Needs {
+	for _, need := range o.Needs {
 		var options []*booking.State
 		for _, id := range need {
-			res := v.desk.resources[id]
-			if res == nil {
+			beside := o.Beside(id)
+			if beside == nil {
 				continue // the config says which exist; a need that nobody can fill fills no slot
 			}
-			if v.known[id] == nil {
-				f, err := v.desk.facts(r, res, v.asked)
-				if err != nil {
-					return nil, err
-				}
-				v.known[id] = booking.NewState(res, svc, v.asked.bounds, f)
+			st, err := v.state(r, beside)
+			if err != nil {
+				return nil, err
 			}
-			options = append(options, v.known[id])
+			options = append(options, st)
 		}
 		out = append(out, options)
 	}
 	return out, nil
 }
 
-// day returns the start times of a day in the business's zone, of all resources together, sorted and without repeats.
+// state returns the state of a needed resource, which several teams may share.
+func (v *view) state(r reader, o *booking.Offer) (*booking.State, error) {
+	if st := v.known[o]; st != nil {
+		return st, nil
+	}
+	f, err := v.desk.facts(r, o, v.asked)
+	if err != nil {
+		return nil, err
+	}
+	v.known[o] = booking.NewState(o, v.asked.bounds(o), f)
+	return v.known[o], nil
+}
+
+// horizon returns the first and the last day of the customer's zone on which a team could begin.
+func (v *view) horizon() (first, last calendar.Date) {
+	return calendar.DateOf(v.bounds.Earliest, v.zone), calendar.DateOf(v.bounds.Latest, v.zone)
+}
+
+// day returns the start times of a day in the customer's zone, of all resources together, sorted and without repeats.
 func (v *view) day(date calendar.Date) []int64 {
-	if first, last := v.desk.Horizon(); date.Before(first) || last.Before(date) {
+	if first, last := v.horizon(); date.Before(first) || last.Before(date) {
 		return nil // also keeps dates from outside, thousands of years away, from the rules of time zones
 	}
 	var starts []int64
 	for _, t := range v.teams {
-		if t.zoned {
-			starts = t.Day(starts, date)
-			continue
-		}
-		span := date.Interval(v.desk.cfg.Zone)
-		var theirs []int64
-		for n := -1; n <= 1; n++ { // days elsewhere begin up to a day earlier or later
-			theirs = t.Day(theirs, date.AddDays(n))
-		}
-		for _, s := range theirs {
-			if span.Start <= s && s < span.End {
-				starts = append(starts, s)
-			}
-		}
+		starts = v.dayOf(starts, t, date)
 	}
 	slices.Sort(starts)
 	return slices.Compact(starts)
 }
 
+// dayOf appends the start times of one team on a day of the customer's zone.
+func (v *view) dayOf(starts []int64, t candidate, date calendar.Date) []int64 {
+	if t.zoned {
+		return t.Day(starts, date)
+	}
+	span, before := date.Interval(v.zone), len(starts)
+	for n := -1; n <= 1; n++ { // days elsewhere begin up to a day earlier or later
+		starts = t.Day(starts, date.AddDays(n))
+	}
+	theirs := slices.DeleteFunc(starts[before:], func(s int64) bool { return s < span.Start || s >= span.End })
+	return starts[:before+len(theirs)]
+}
+
 func (v *view) hasSlot(date calendar.Date) bool {
+	if first, last := v.horizon(); date.Before(first) || last.Before(date) {
+		return false
+	}
 	elsewhere := false
 	for _, t := range v.teams {
 		if t.zoned && t.HasSlot(date) {
@@ -153,7 +192,7 @@ func (d *Desk) Days(ctx context.Context, token string, c Choice) ([]calendar.Dat
 	var days []calendar.Date
 	err := d.look(ctx, token, c, func(v *view) {
 		days = nil
-		first, last := d.Horizon()
+		first, last := v.horizon()
 		for date := first; !last.Before(date); date = date.AddDays(1) {
 			if v.hasSlot(date) {
 				days = append(days, date)
@@ -169,12 +208,32 @@ func (d *Desk) Days(ctx context.Context, token string, c Choice) ([]calendar.Dat
 // look gives fn the state of a choice as the flow token sees it.
 func (d *Desk) look(ctx context.Context, token string, c Choice, fn func(*view)) error {
 	return d.cfg.Store.View(ctx, func(r *store.Reader) error {
-		v, err := d.view(r, c, asking(token))
+		visit, err := r.Visit(store.VisitKey(token))
+		if err != nil {
+			return err
+		}
+		v, err := d.view(r, c, visit, asking(token))
 		if err == nil {
 			fn(v)
 		}
 		return err
 	})
+}
+
+// zoneOf returns the zone in which the customer of a visit sees dates and times.
+func (d *Desk) zoneOf(v *store.Visit) *time.Location {
+	if v == nil || v.Zone == "" {
+		return d.cfg.Zone
+	}
+	if known, ok := d.zones.Load(v.Zone); ok {
+		return known.(*time.Location)
+	}
+	zone, err := time.LoadLocation(v.Zone)
+	if err != nil {
+		zone = d.cfg.Zone // of another version of the time zone database
+	}
+	d.zones.Store(v.Zone, zone)
+	return zone
 }
 
 // asking names the claims of a flow token.
@@ -185,7 +244,7 @@ func asking(token string) booking.Asker {
 	return booking.Asker{Visit: store.VisitKey(token)}
 }
 
-// Slots returns the start times (Unix seconds) of the choice on a day in the business's zone, in order.
+// Slots returns the start times (Unix seconds) of the choice on a day in the customer's zone, in order.
 func (d *Desk) Slots(ctx context.Context, token string, c Choice, date calendar.Date) ([]int64, error) {
 	var starts []int64
 	if err := d.look(ctx, token, c, func(v *view) { starts = v.day(date) }); err != nil {
@@ -206,8 +265,8 @@ func (d *Desk) Alternatives(ctx context.Context, token string, c Choice, near in
 // nearest looks at the days around near, ever farther away. Once n are found one more day on each side is looked at, as
 // what is nearest may lie beyond midnight.
 func (v *view) nearest(near int64, n int) []int64 {
-	first, last := v.desk.Horizon()
-	around := calendar.DateOf(near, v.desk.cfg.Zone)
+	first, last := v.horizon()
+	around := calendar.DateOf(near, v.zone)
 	if around.Before(first) {
 		around = first
 	} else if last.Before(around) {
@@ -248,37 +307,39 @@ func (d *Desk) Check(ctx context.Context, token string, c Choice, start int64) (
 	return reason, nil
 }
 
-// check returns Free and the resources that can be chosen at start, the least busy of that day first; or the reason of the
+// check returns Free and the offers that can be taken at start, in the order in which they are tried; or the reason of the
 // resource that came closest.
-func (v *view) check(start int64) (booking.Reason, []*booking.Resource) {
-	type ranked struct {
-		res  *booking.Resource
-		load int64
-	}
-	var free []ranked
+func (v *view) check(start int64) (booking.Reason, []*booking.Offer) {
+	var free []candidate
 	reason := booking.NotOffered
-	if b := v.desk.bounds(); start < b.Earliest {
-		return booking.TooSoon, nil
-	} else if start > b.Latest {
-		return booking.TooFar, nil
-	}
-	date := calendar.DateOf(start, v.desk.cfg.Zone).Interval(v.desk.cfg.Zone)
 	for _, t := range v.teams {
 		why, _ := t.Check(start)
 		if why == booking.Free {
-			free = append(free, ranked{t.res, load(t.facts, date)})
+			free = append(free, t)
 		}
 		reason = max(reason, why)
 	}
 	if len(free) == 0 {
 		return reason, nil
 	}
-	slices.SortStableFunc(free, func(a, b ranked) int { return cmp.Compare(a.load, b.load) })
-	out := make([]*booking.Resource, len(free))
-	for i, f := range free {
-		out[i] = f.res
+	v.order(free, start)
+	out := make([]*booking.Offer, len(free))
+	for i, t := range free {
+		out[i] = t.offer
 	}
 	return booking.Free, out
+}
+
+// order sorts those that are free by whose turn it is; the order of the config where that says nothing.
+func (v *view) order(free []candidate, start int64) {
+	// The order is a rule of departments and services, not of resources: only a Flow that lets nobody choose among several
+	// departments can mix orders, and then that of the first counts.
+	if free[0].offer.Any == booking.RoundRobin {
+		slices.SortStableFunc(free, func(a, b candidate) int { return cmp.Compare(newest(a.facts), newest(b.facts)) })
+		return
+	}
+	day := calendar.DateOf(start, v.zone).Interval(v.zone)
+	slices.SortStableFunc(free, func(a, b candidate) int { return cmp.Compare(load(a.facts, day), load(b.facts, day)) })
 }
 
 // load returns the seconds of a day that a resource's claims take.
@@ -290,4 +351,16 @@ func load(f booking.Facts, day calendar.Interval) int64 {
 		}
 	}
 	return sum
+}
+
+// newest returns the id of the resource's newest booking, "" for none. Ids grow with the time at which a booking was made.
+// So nobody keeps count of whose turn it is: what was cancelled was no turn, and no crash loses one.
+func newest(f booking.Facts) string {
+	id := ""
+	for _, c := range f.Claims {
+		if !c.Left {
+			id = max(id, c.Booking)
+		}
+	}
+	return id
 }

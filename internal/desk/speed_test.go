@@ -31,9 +31,14 @@ func newSpeedDesk(b *testing.B, doctors int) *Desk {
 	st, err := store.Open(b.Context(), db)
 	fail(err)
 	cfg := Config{
-		Store: st, Zone: time.UTC, Horizon: 30 * 24 * time.Hour, ServeWithin: 24 * time.Hour, TokenTTL: time.Hour,
-		AcceptForeignTokens: true, Departments: []booking.Department{{ID: "general", Title: "General practice"}},
-		Services: []booking.Service{{ID: "visit", Title: "Visit", Duration: 30 * time.Minute, Grid: 30 * time.Minute}},
+		Store: st, ServeWithin: 24 * time.Hour, TokenTTL: time.Hour, AcceptForeignTokens: true,
+		Business: booking.Business{
+			Zone:        time.UTC,
+			Departments: []booking.Department{{ID: "general", Title: "General practice"}},
+			Services: []booking.Service{
+				{ID: "visit", Title: "Visit", Rules: booking.Rules{Duration: new(30 * time.Minute)}},
+			},
+		},
 		Identity: func(_ calendar.ID, booking, resource string, _ int) string { return booking + resource },
 	}
 	now := time.Now()
@@ -42,10 +47,10 @@ func newSpeedDesk(b *testing.B, doctors int) *Desk {
 		cal := calendar.ID(fmt.Sprintf("office/doctor-%d", i))
 		r := booking.Resource{
 			ID: fmt.Sprintf("doctor-%d", i), Departments: []string{"general"}, Services: []string{"visit"}, Zone: time.UTC,
-			Blocks: []calendar.ID{cal}, BookInto: cal, Capacity: 1,
+			Blocks: []calendar.ID{cal}, BookInto: cal, Rules: booking.Rules{Hours: &booking.Hours{}},
 		}
-		for day := range r.Hours {
-			r.Hours[day] = []booking.Span{{From: 0, To: 24 * 60}}
+		for day := range r.Rules.Hours {
+			r.Rules.Hours[day] = []booking.Span{{From: 0, To: 24 * 60}}
 		}
 		cfg.Resources = append(cfg.Resources, r)
 		busy := &calendar.Busy{Window: window}
@@ -78,12 +83,17 @@ func speedConfirm(b *testing.B, d *Desk, first int64, i, doctors int) {
 	}
 }
 
+// firstSlot returns the first half hour after the notice.
+func firstSlot(d *Desk) int64 {
+	return (d.cfg.Now().Add(booking.DefaultNotice).Unix()/1800 + 1) * 1800
+}
+
 // BenchmarkConfirm is one durable booking after the other. Compare with BenchmarkBareUpdate of store/kv/bolt in the same
 // run.
 func BenchmarkConfirm(b *testing.B) {
 	const doctors = 500
 	d := newSpeedDesk(b, doctors)
-	first := d.bounds().Earliest/1800*1800 + 1800
+	first := firstSlot(d)
 	b.ResetTimer()
 	for i := range b.N {
 		speedConfirm(b, d, first, i, doctors)
@@ -94,7 +104,7 @@ func BenchmarkConfirm(b *testing.B) {
 func BenchmarkConfirm64(b *testing.B) {
 	const doctors = 500
 	d := newSpeedDesk(b, doctors)
-	first := d.bounds().Earliest/1800*1800 + 1800
+	first := firstSlot(d)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	b.ResetTimer()

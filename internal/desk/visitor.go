@@ -17,11 +17,23 @@ type TokenError struct {
 
 func (e *TokenError) Error() string { return "the flow token is " + e.Why }
 
-// NewToken makes a flow token for a customer and returns it. Phone and name may be empty. The token can be used for
-// Config.TokenTTL and books once.
-func (d *Desk) NewToken(ctx context.Context, phone, name string) (string, error) {
+// Invitation is what is known of a customer who is sent a flow token. Every field may be empty.
+type Invitation struct {
+	Phone, Name string
+	// Zone is the IANA name of the zone in which the customer is to see dates and times; "": that of the business.
+	Zone string
+}
+
+// NewToken makes a flow token for a customer and returns it. The token can be used for Config.TokenTTL and books once.
+// Errors: an *UnknownError for a zone that there is not, and those of the store.
+func (d *Desk) NewToken(ctx context.Context, i Invitation) (string, error) {
+	if _, err := time.LoadLocation(i.Zone); err != nil || i.Zone == "Local" { // which is no zone of a customer
+		return "", fmt.Errorf("make a flow token: %w", &UnknownError{"zone"})
+	}
 	token := "slotd-" + store.NewID()
-	v := &store.Visit{Known: true, Phone: phone, Name: name, Expires: d.cfg.Now().Add(d.cfg.TokenTTL)}
+	v := &store.Visit{
+		Known: true, Phone: i.Phone, Name: i.Name, Zone: i.Zone, Expires: d.cfg.Now().Add(d.cfg.TokenTTL),
+	}
 	err := d.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		tx.PutVisit(store.VisitKey(token), v)
 		return nil
@@ -35,6 +47,8 @@ func (d *Desk) NewToken(ctx context.Context, phone, name string) (string, error)
 // Visitor is what the desk knows of a flow token before it books.
 type Visitor struct {
 	Name string
+	// Zone is the one in which the customer sees dates and times: the customer's, or that of the business. Never nil.
+	Zone *time.Location
 	// Spent is set when the token has booked: by which request, and what.
 	Spent *Spent
 }
@@ -48,24 +62,27 @@ type Spent struct {
 }
 
 // Visitor returns what is known of a flow token. Errors: *TokenError for one that expired, or that slotd did not make when
-// foreign tokens are not accepted.
+// foreign tokens are not accepted. The zone is told also with an error.
 func (d *Desk) Visitor(ctx context.Context, token string) (Visitor, error) {
 	v, err := d.visit(ctx, token)
+	known := Visitor{Zone: d.zoneOf(v)}
 	if err != nil {
-		return Visitor{}, err
+		return known, err
 	}
 	if v == nil || v.Outcome == nil {
 		if _, err := d.admit(v, ""); err != nil || v == nil {
-			return Visitor{}, err
+			return known, err
 		}
-		return Visitor{Name: v.Name}, nil
+		known.Name = v.Name
+		return known, nil
 	}
-	spent := &Spent{Request: v.Outcome.Request, Answer: v.Outcome.Answer, At: v.Outcome.At}
+	known.Name = v.Name
+	known.Spent = &Spent{Request: v.Outcome.Request, Answer: v.Outcome.Answer, At: v.Outcome.At}
 	err = d.cfg.Store.View(ctx, func(r *store.Reader) (err error) {
-		spent.Booking, err = r.Booking(v.Outcome.Booking)
+		known.Spent.Booking, err = r.Booking(v.Outcome.Booking)
 		return err
 	})
-	return Visitor{Name: v.Name, Spent: spent}, err
+	return known, err
 }
 
 // visit reads the visit of a token. One that has booked is read by an Update: after a commit with an unknown outcome a

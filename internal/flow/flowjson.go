@@ -13,8 +13,14 @@ const successScreen = "SUCCESS"
 //go:embed builtin.json
 var builtin []byte
 
+//go:embed builtin_day_first.json
+var builtinDayFirst []byte
+
 // Builtin returns a copy of the Flow JSON that slotd brings along.
 func Builtin() []byte { return slices.Clone(builtin) }
+
+// BuiltinDayFirst returns a copy of the same Flow in the other order: it asks for the day before it asks whom to see.
+func BuiltinDayFirst() []byte { return slices.Clone(builtinDayFirst) }
 
 // Flow is a Flow JSON file that passed all checks. It is never changed after Parse.
 type Flow struct {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,22 +62,62 @@ func walk(f *flow.Flow) []string {
 	return ids
 }
 
-func TestBuiltinFlow(t *testing.T) {
-	f := parse(t, flow.Builtin(), nil)
-	want := []string{"DEPARTMENT", "DOCTOR", "DAY", "TIME", "DETAILS", "CONFIRM"}
-	if diff := cmp.Diff(want, walk(f)); diff != "" {
-		t.Error(diff)
+// builtins are the Flows that slotd brings along.
+func builtins(t testing.TB) map[string]*flow.Flow {
+	t.Helper()
+	return map[string]*flow.Flow{
+		"doctor first": parse(t, flow.Builtin(), nil), "day first": parse(t, flow.BuiltinDayFirst(), nil),
 	}
-	for _, s := range f.Screens {
-		if names(&s)["error_message"] != flow.ErrorText {
-			t.Errorf("%s cannot show an error", s.ID)
+}
+
+func TestBuiltinFlows(t *testing.T) {
+	for name, want := range map[string][]string{
+		"doctor first": {"DEPARTMENT", "DOCTOR", "DAY", "TIME", "DETAILS", "CONFIRM"},
+		"day first":    {"DEPARTMENT", "DAY", "DOCTOR", "TIME", "DETAILS", "CONFIRM"},
+	} {
+		f := builtins(t)[name]
+		if diff := cmp.Diff(want, walk(f)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
-		if s.Terminal != (s.ID == "CONFIRM") {
-			t.Errorf("%s terminal: %v", s.ID, s.Terminal)
+		for _, s := range f.Screens {
+			if names(&s)["error_message"] != flow.ErrorText {
+				t.Errorf("%s: %s cannot show an error", name, s.ID)
+			}
+			if s.Terminal != (s.ID == "CONFIRM") {
+				t.Errorf("%s: %s terminal: %v", name, s.ID, s.Terminal)
+			}
+		}
+		if got := f.Screen("TIME").Previous; !cmp.Equal(got, want[2:3]) {
+			t.Errorf("%s: before TIME: %v", name, got)
 		}
 	}
-	if got := f.Screen("TIME").Previous; !cmp.Equal(got, []string{"DAY"}) {
-		t.Errorf("before TIME: %v", got)
+}
+
+// What comes after doctor and day does not depend on their order.
+func TestBuiltinFlowsEndAlike(t *testing.T) {
+	both := builtins(t)
+	for _, id := range []string{"TIME", "DETAILS", "CONFIRM"} {
+		a, b := *both["doctor first"].Screen(id), *both["day first"].Screen(id)
+		a.Previous, b.Previous = nil, nil
+		if diff := cmp.Diff(a, b, cmp.AllowUnexported(flow.Field{})); diff != "" {
+			t.Errorf("%s: %s", id, diff)
+		}
+	}
+}
+
+// On the first screen of the day-first Flow the choice of a department must never be taken for the button, also where the phone
+// leaves out a hidden service.
+func TestDayFirstTellsItsActionsApart(t *testing.T) {
+	s := builtins(t)["day first"].Entry()
+	for trigger, payload := range map[flow.Trigger]map[string]any{
+		flow.Select: {"department": "cardiology", "asks": "services"}, flow.Tap: {"department": "cardiology"},
+	} {
+		if a := s.Match(payload); a == nil || a.Trigger != trigger {
+			t.Errorf("%v is taken for %+v", payload, a)
+		}
+		if extras := s.Extras(payload); len(extras) > 0 {
+			t.Errorf("%v is stored as an answer", extras)
+		}
 	}
 }
 
@@ -245,7 +286,8 @@ func TestBuiltinKeepsMetasTextLimits(t *testing.T) {
 	limits := map[string]int{
 		"RadioButtonsGroup": 30, "CalendarPicker": 40, "TextInput": 20, "TextArea": 20, "Footer": 35,
 	}
-	for _, s := range parse(t, flow.Builtin(), nil).Screens {
+	screens := slices.Concat(builtins(t)["doctor first"].Screens, builtins(t)["day first"].Screens)
+	for _, s := range screens {
 		for _, c := range s.Components {
 			label, _ := c.Props["label"].(string)
 			if limit := limits[c.Type]; len(label) > limit || limit > 0 && label == "" {
@@ -292,7 +334,7 @@ func TestBindGivesForeignNamesAMeaning(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"builtin.json", "testdata/seed.json", "testdata/appointment.json", "testdata/bad.json"} {
+	for _, name := range []string{"builtin.json", "builtin_day_first.json", "testdata/seed.json", "testdata/appointment.json", "testdata/bad.json"} {
 		f.Add(readFile(f, name), "slots", "slots")
 	}
 	f.Add([]byte(`{"screens":[{"id":"A","layout":{"children":[{"type":"If","then":[[]],"cases":{"x":1}}]}}]}`), "", "")

@@ -28,7 +28,7 @@ const (
 	HasSlots       Name = "has_slots"
 )
 
-// Texts that the server fills. Dates are YYYY-MM-DD in the business's zone.
+// Texts that the server fills. Dates are YYYY-MM-DD in the zone in which the customer is shown times.
 const (
 	MinDate     Name = "min_date"
 	MaxDate     Name = "max_date"

@@ -1,0 +1,62 @@
+package booking
+
+import (
+	"cmp"
+	"slices"
+
+	"slotd/internal/calendar"
+)
+
+// cap finds the days and weeks in which no more bookings may begin. Holds count as bookings; what the asker has claimed
+// itself does not, so that a booking can be moved within a day that is full. Claims of other resources do not count, nor
+// time that was left.
+func (st *State) cap(f Facts) {
+	o := st.offer
+	var all, same []int64
+	for _, c := range f.Claims {
+		if !c.Takes(f.Now) || f.Asker.owns(c) {
+			continue
+		}
+		all = append(all, c.Start)
+		if c.Service == o.Service.ID {
+			same = append(same, c.Start)
+		}
+	}
+	st.full = calendar.Union(append(o.days(all, o.PerDay), o.weeks(all, o.PerWeek)...))
+	st.filled = calendar.Union(append(o.days(same, o.ServicePerDay), o.weeks(same, o.ServicePerWeek)...))
+}
+
+// days returns the local days on which at least n of the starts lie.
+func (o *Offer) days(starts []int64, n int) []calendar.Interval {
+	return o.periods(starts, n, 1, func(d calendar.Date) calendar.Date { return d })
+}
+
+// weeks returns the local weeks in which at least n of the starts lie.
+func (o *Offer) weeks(starts []int64, n int) []calendar.Interval {
+	return o.periods(starts, n, 7, monday)
+}
+
+// monday returns the first day of the week of a date.
+func monday(d calendar.Date) calendar.Date { return d.AddDays(-(int(d.Weekday()) + 6) % 7) }
+
+// periods returns the periods, a number of days each from their first, in which at least n of the starts lie; n is 0 for no
+// cap.
+func (o *Offer) periods(
+	starts []int64, n, length int, first func(calendar.Date) calendar.Date,
+) (out []calendar.Interval) {
+	if n == 0 {
+		return nil
+	}
+	zone := o.Resource.Zone
+	counts := map[calendar.Date]int{}
+	for _, s := range starts {
+		from := first(calendar.DateOf(s, zone))
+		if counts[from]++; counts[from] == n {
+			out = append(out, calendar.Interval{
+				Start: from.Interval(zone).Start, End: from.AddDays(length).Interval(zone).Start,
+			})
+		}
+	}
+	slices.SortFunc(out, func(a, b calendar.Interval) int { return cmp.Compare(a.Start, b.Start) })
+	return out
+}

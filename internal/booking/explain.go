@@ -1,0 +1,440 @@
+package booking
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"slotd/internal/calendar"
+)
+
+// Rule names a rule that is asked about a start. The values are from a closed set.
+type Rule string
+
+// The rules, in the order in which they are asked.
+const (
+	RuleNotice         Rule = "notice"
+	RuleHorizon        Rule = "horizon"
+	RuleHours          Rule = "hours"
+	RuleServiceHours   Rule = "service_hours"
+	RuleGrid           Rule = "grid"
+	RulePerDay         Rule = "max_per_day"
+	RulePerWeek        Rule = "max_per_week"
+	RuleServicePerDay  Rule = "service_max_per_day"
+	RuleServicePerWeek Rule = "service_max_per_week"
+	RuleCalendars      Rule = "calendars" // known well enough
+	RuleBusy           Rule = "busy"
+	RuleBookings       Rule = "bookings" // ours, with buffers and capacity
+	RuleNeeds          Rule = "needs"
+)
+
+// AllRules returns the names of all rules, in the order in which they are asked.
+func AllRules() []Rule {
+	return []Rule{
+		RuleNotice, RuleHorizon, RuleHours, RuleServiceHours, RuleGrid, RulePerDay, RulePerWeek, RuleServicePerDay,
+		RuleServicePerWeek, RuleCalendars, RuleBusy, RuleBookings, RuleNeeds,
+	}
+}
+
+var reasonCodes = [...]string{"free", "not_offered", "too_soon", "too_far", "capped", "unknown", "busy", "booked"}
+
+// Code returns the reason as a word for machines, from a closed set.
+func (r Reason) Code() string {
+	if r < 0 || int(r) >= len(reasonCodes) {
+		return "unknown"
+	}
+	return reasonCodes[r]
+}
+
+// Verdict is what one rule says of a start, and why.
+type Verdict struct {
+	Rule Rule
+	// Level is where the rule stands; ByDefault where it is no level's.
+	Level Level
+	// Reason is Free where the rule allows the start.
+	Reason Reason
+	// Limit is the notice or the horizon, or the grid. Bound is the first or the last start that a notice or a horizon
+	// allows, in Unix seconds.
+	Limit time.Duration
+	Bound int64
+	// Day says which hours hold on the date; of RuleHours and RuleServiceHours.
+	Day *Day
+	// Count is how many bookings and holds there are, and Most how many there may be; of caps, and of RuleBookings: there at
+	// the instant that has the least room.
+	Count, Most int
+	// Blocker is what takes the time; nil where nothing does.
+	Blocker *Blocker
+	// Unknown are the calendars that are not known well enough.
+	Unknown []calendar.ID
+	// Needs say of each need which resources could fill it; of RuleNeeds.
+	Needs [][]Option
+}
+
+// Blocker is an interval that takes time: somebody's event, of which nothing else is known, or what is ours.
+type Blocker struct {
+	calendar.Interval
+	// Calendar is that of an event, "" for a claim.
+	Calendar calendar.ID
+	// Booking is the id of a claim's booking, or of an event of ours; Hold says that a customer holds the time.
+	Booking string
+	Hold    bool
+	// Before and After are the buffers of a claim in seconds; they, or those of what was asked for, may be all that meets.
+	Before, After int64
+	// Beside says that the claim is on another resource, which shares a calendar.
+	Beside bool
+}
+
+// Padded returns the interval with the buffers.
+func (b Blocker) Padded() calendar.Interval { return b.Pad(b.Before, b.After) }
+
+// Option is a resource that could fill a need, by the offer by which it would, and what its rules say.
+type Option struct {
+	Offer    *Offer
+	Verdicts []Verdict
+}
+
+// Decided returns the verdict that decides: the first that does not allow the start, nil when all do.
+func Decided(all []Verdict) *Verdict {
+	i := slices.IndexFunc(all, func(v Verdict) bool { return v.Reason != Free })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+// Explain returns what every rule says of a start, in the order in which they are asked. The first that does not allow it is
+// what [Team.Check] answers. Where the start lies out of all bounds, no more is asked.
+func (t *Team) Explain(start int64) []Verdict {
+	all := t.chosen.Explain(start)
+	if len(t.needs) == 0 || beyond(all) {
+		return all
+	}
+	v := Verdict{Rule: RuleNeeds, Level: OfService}
+	v.Reason, _ = t.complete(start, (*State).accompany)
+	for _, need := range t.needs {
+		var options []Option
+		for _, st := range need {
+			options = append(options, Option{st.offer, st.accompanied(start, t.chosen.offer)})
+		}
+		v.Needs = append(v.Needs, options)
+	}
+	return append(all, v)
+}
+
+// beyond reports whether the bounds have said no.
+func beyond(all []Verdict) bool {
+	return slices.ContainsFunc(all, func(v Verdict) bool { return v.Reason == TooSoon || v.Reason == TooFar })
+}
+
+// Explain is [Team.Explain] without needs.
+func (st *State) Explain(start int64) []Verdict {
+	all := st.explainBounds(start)
+	if beyond(all) {
+		return all
+	}
+	all = append(all, st.explainHours(start)...)
+	all = append(all, st.explainGrid(start)...)
+	all = append(all, st.explainCaps(start)...)
+	return append(all, st.explainRoom(start)...)
+}
+
+// accompanied explains what accompany says of a resource beside the chosen one.
+func (st *State) accompanied(start int64, chosen *Offer) []Verdict {
+	all := st.explainBounds(start)
+	// Notice and horizon are those of the chosen one, unless the resource itself is stricter.
+	if own := st.offer.Resource.Rules.Notice; own == nil || *own != st.offer.Notice {
+		_, all[0].Level = nearest(chosen.rules, func(r *Rules) *time.Duration { return r.Notice })
+	}
+	if own := st.offer.Resource.Rules.Horizon; own == nil || *own != st.offer.Horizon {
+		_, all[1].Level = nearest(chosen.rules, func(r *Rules) *time.Duration { return r.Horizon })
+	}
+	if beyond(all) {
+		return all
+	}
+	all = append(all, st.explainHours(start)...)
+	for _, v := range st.explainCaps(start) {
+		if v.Level != OfService {
+			all = append(all, v)
+		}
+	}
+	return append(all, st.explainRoom(start)...)
+}
+
+func (st *State) explainBounds(start int64) []Verdict {
+	_, notice := nearest(st.offer.rules, func(r *Rules) *time.Duration { return r.Notice })
+	_, horizon := nearest(st.offer.rules, func(r *Rules) *time.Duration { return r.Horizon })
+	soon := Verdict{Rule: RuleNotice, Level: notice, Limit: st.offer.Notice, Bound: st.bounds.Earliest}
+	far := Verdict{Rule: RuleHorizon, Level: horizon, Limit: st.offer.Horizon, Bound: st.bounds.Latest}
+	if start < st.bounds.Earliest {
+		soon.Reason = TooSoon
+	}
+	if start > st.bounds.Latest {
+		far.Reason = TooFar
+	}
+	return []Verdict{soon, far}
+}
+
+// explainHours says whether somebody is there, and whether the service is offered then.
+func (st *State) explainHours(start int64) []Verdict {
+	o := st.offer
+	day := o.On(calendar.DateOf(start, o.Resource.Zone))
+	hours := Verdict{Rule: RuleHours, Level: day.By, Day: &day}
+	if !o.unnarrowed().plan.covers(o.Span(start)) {
+		hours.Reason = NotOffered
+	}
+	out := []Verdict{hours}
+	if o.narrows() {
+		offered := Verdict{Rule: RuleServiceHours, Level: OfService, Day: &day}
+		if !o.plan.covers(o.Span(start)) {
+			offered.Reason = NotOffered
+		}
+		out = append(out, offered)
+	}
+	return out
+}
+
+// explainGrid says whether the start lies on the grid of its opening. Where there is none, nothing is said.
+func (st *State) explainGrid(start int64) []Verdict {
+	o := st.offer
+	if !o.plan.covers(o.Span(start)) {
+		return nil
+	}
+	grid := Verdict{Rule: RuleGrid, Level: o.gridLevel(), Limit: o.Grid}
+	if !st.offers(start) {
+		grid.Reason = NotOffered
+	}
+	return []Verdict{grid}
+}
+
+// narrows reports whether the service has hours of its own.
+func (o *Offer) narrows() bool {
+	r := o.rules[OfService]
+	return r.Hours != nil || r.Dates != nil
+}
+
+// unnarrowed returns the offer without the hours of the service.
+func (o *Offer) unnarrowed() *Offer {
+	if !o.narrows() {
+		return o
+	}
+	out := *o
+	out.rules[OfService] = &Rules{}
+	out.plan = &plan{offer: &out, days: make([]atomic.Pointer[openDay], fewestDays)}
+	return &out
+}
+
+func (st *State) explainCaps(start int64) (out []Verdict) {
+	for _, c := range st.offer.caps() {
+		v := Verdict{Rule: c.rule, Level: c.level, Most: c.most, Count: st.counted(start, c.week, c.own)}
+		if v.Count >= v.Most {
+			v.Reason = Capped
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// counted returns how many claims begin on the day, or in the week, of a start; the days are those of [Offer.periods].
+func (st *State) counted(start int64, week, own bool) (n int) {
+	zone := st.offer.Resource.Zone
+	for _, c := range st.facts.Claims {
+		if !st.counts(c) || own && c.Service != st.offer.Service.ID {
+			continue
+		}
+		first, length := calendar.DateOf(c.Start, zone), 1
+		if week {
+			first, length = monday(first), 7
+		}
+		if first.Interval(zone).Start <= start && start < first.AddDays(length).Interval(zone).Start {
+			n++
+		}
+	}
+	return n
+}
+
+// counts reports whether a claim takes time from who asks.
+func (st *State) counts(c Claim) bool { return c.Takes(st.facts.Now) && !st.facts.Asker.owns(c) }
+
+func (st *State) explainRoom(start int64) []Verdict {
+	want := st.offer.Span(start)
+	known := Verdict{Rule: RuleCalendars}
+	for i, id := range st.offer.Resource.Blocks {
+		if b := st.facts.busy(i); b == nil || !b.Window.Covers(want) {
+			known.Unknown = append(known.Unknown, id)
+		}
+	}
+	if !st.known.Covers(want) {
+		known.Reason = Unknown
+	}
+	foreign, ours := st.blockers()
+	busy := Verdict{Rule: RuleBusy}
+	if calendar.AnyOverlap(st.blocked, want) {
+		busy.Reason, busy.Blocker = Busy, first(foreign, want)
+	}
+	return []Verdict{known, busy, st.explainClaims(want, ours)}
+}
+
+// busy returns the nth busy document, nil when it is not known.
+func (f *Facts) busy(n int) *calendar.Busy {
+	if n >= len(f.Busy) {
+		return nil
+	}
+	return f.Busy[n]
+}
+
+// first returns the blocker that meets want and begins first; nil when none does.
+func first(all []Blocker, want calendar.Interval) (out *Blocker) {
+	for i, b := range all {
+		if b.Padded().Overlaps(want) && (out == nil || b.Start < out.Start) {
+			out = &all[i]
+		}
+	}
+	return out
+}
+
+// taker is something of ours that takes time of the resource, and beside how many.
+type taker struct {
+	Blocker
+	owner    owner
+	capacity int
+}
+
+// blockers returns what blocks whatever the capacity, and what is ours: the claims, with the events of their bookings. They
+// are the parts of which blocked, claimed and taken are made.
+func (st *State) blockers() (foreign []Blocker, ours []taker) {
+	mine := map[owner]int{} // → capacity
+	for _, c := range st.facts.Claims {
+		if st.counts(c) {
+			if _, known := mine[c.owner()]; !known {
+				mine[c.owner()] = st.offer.catalog.Capacity(st.offer.Resource.ID, c.Service)
+			}
+			ours = append(ours, taker{claimed(c), c.owner(), mine[c.owner()]})
+		}
+	}
+	for _, c := range st.facts.Others {
+		if _, known := mine[c.owner()]; !known && st.counts(c) {
+			beside := claimed(c)
+			beside.Beside = true
+			ours = append(ours, taker{beside, c.owner(), 1})
+		}
+	}
+	for i, busy := range st.facts.Busy {
+		if busy == nil {
+			continue
+		}
+		var id calendar.ID
+		if i < len(st.offer.Resource.Blocks) {
+			id = st.offer.Resource.Blocks[i]
+		}
+		for _, span := range busy.Foreign {
+			foreign = append(foreign, Blocker{Interval: span, Calendar: id})
+		}
+		for _, o := range busy.Own {
+			b, of := Blocker{Interval: o.Interval, Calendar: id, Booking: o.Booking}, owner{booking: o.Booking}
+			capacity, known := mine[of]
+			switch {
+			case o.Booking == st.facts.Asker.Booking && o.Booking != "", st.facts.left(o, busy.Window):
+			case known:
+				ours = append(ours, taker{b, of, capacity})
+			default:
+				foreign = append(foreign, b)
+			}
+		}
+	}
+	return foreign, ours
+}
+
+// claimed returns a claim as a blocker.
+func claimed(c Claim) Blocker {
+	return Blocker{Interval: c.Interval, Booking: c.Booking, Hold: c.Hold != "", Before: c.Before, After: c.After}
+}
+
+// explainClaims says how many of ours are there at the instant that has the least room, and what takes it.
+func (st *State) explainClaims(want calendar.Interval, ours []taker) Verdict {
+	_, level := nearest(st.offer.rules, func(r *Rules) *int { return r.Capacity })
+	out := Verdict{Rule: RuleBookings, Level: level, Most: st.offer.Capacity}
+	padded := want.Pad(seconds(st.offer.Before), seconds(st.offer.After))
+	ours = slices.DeleteFunc(ours, func(t taker) bool { return !t.Padded().Overlaps(padded) })
+	slices.SortStableFunc(ours, func(a, b taker) int { return cmp.Compare(a.Start, b.Start) })
+	var blocker *Blocker
+	for _, at := range ours {
+		n, most, of := st.presentAt(max(at.Padded().Start, padded.Start), ours)
+		if n-most > out.Count-out.Most || blocker == nil {
+			out.Count, out.Most, blocker = n, most, of
+		}
+	}
+	if calendar.AnyOverlap(st.claimed, want) || st.crowded(want) {
+		out.Reason, out.Blocker = Claimed, blocker
+	}
+	return out
+}
+
+// presentAt returns how many are there at an instant, how many may be, and of these the first that allows the fewest.
+func (st *State) presentAt(instant int64, ours []taker) (n, most int, of *Blocker) {
+	owners := map[owner]bool{}
+	most, least := st.offer.Capacity, math.MaxInt
+	for i, t := range ours {
+		if p := t.Padded(); instant < p.Start || p.End <= instant {
+			continue
+		}
+		owners[t.owner] = true
+		if t.capacity < least {
+			least, of = t.capacity, &ours[i].Blocker
+		}
+	}
+	return len(owners), min(most, least), of
+}
+
+// DayReport says why a day has the start times that it has.
+type DayReport struct {
+	Date calendar.Date
+	Day  Day
+	// Starts is how many start times hours and grid allow, Free how many of them can be booked, and Barred by which rules
+	// the others cannot.
+	Starts, Free int
+	Barred       map[Rule]int
+}
+
+// ExplainDay explains a date of the resource's zone. Out of bounds it says which bound each start time misses.
+func (t *Team) ExplainDay(d calendar.Date) DayReport {
+	o := t.chosen.offer
+	out := DayReport{Date: d, Day: o.On(d), Barred: map[Rule]int{}}
+	for _, r := range o.plan.day(d).runs {
+		for start := r.first; start <= r.last; start += r.step {
+			out.Starts++
+			if rule := t.barring(start); rule != "" {
+				out.Barred[rule]++
+				continue
+			}
+			out.Free++
+		}
+	}
+	return out
+}
+
+// barring returns the rule that decides about a start time, as [Team.Explain] has it; "" where none bars it. It is quick
+// enough for all start times of a year.
+func (t *Team) barring(start int64) Rule {
+	switch why := t.chosen.Check(start); why {
+	case Free:
+		if why, _ = t.complete(start, (*State).accompany); why != Free {
+			return RuleNeeds
+		}
+		return ""
+	case TooSoon:
+		return RuleNotice
+	case TooFar:
+		return RuleHorizon
+	case Capped:
+		return Decided(t.chosen.explainCaps(start)).Rule
+	case Unknown:
+		return RuleCalendars
+	case Busy:
+		return RuleBusy
+	case Claimed:
+		return RuleBookings
+	}
+	return RuleHours
+}

@@ -1,0 +1,81 @@
+package booking
+
+import "time"
+
+// InForce is one rule as it holds for an offer.
+type InForce struct {
+	// Name is the key by which configs give the rule; caps of the service begin with "service_".
+	Name string
+	// Level is where it stands.
+	Level Level
+	// Of these one is set: Length of rules about time, Count of rules about numbers, Text of others.
+	Length *time.Duration
+	Count  *int
+	Text   string
+}
+
+// InForce returns the rules that hold for the offer, but for its hours; those that do not limit anything are left out.
+func (o *Offer) InForce() []InForce {
+	length := func(name string, value time.Duration, field func(*Rules) *time.Duration) InForce {
+		_, level := nearest(o.rules, field)
+		return InForce{Name: name, Level: level, Length: &value}
+	}
+	grid := length("grid", o.Grid, func(r *Rules) *time.Duration { return r.Grid })
+	grid.Level = o.gridLevel()
+	_, capacity := nearest(o.rules, func(r *Rules) *int { return r.Capacity })
+	_, order := nearest(o.rules, func(r *Rules) *Order { return r.Any })
+	out := []InForce{
+		length("duration", o.Duration, func(r *Rules) *time.Duration { return r.Duration }),
+		grid,
+		length("buffer_before", o.Before, func(r *Rules) *time.Duration { return r.Before }),
+		length("buffer_after", o.After, func(r *Rules) *time.Duration { return r.After }),
+		length("notice", o.Notice, func(r *Rules) *time.Duration { return r.Notice }),
+		length("horizon", o.Horizon, func(r *Rules) *time.Duration { return r.Horizon }),
+		length("cancel_notice", o.CancelNotice, func(r *Rules) *time.Duration { return r.CancelNotice }),
+		length("move_notice", o.MoveNotice, func(r *Rules) *time.Duration { return r.MoveNotice }),
+		{Name: "capacity", Level: capacity, Count: &o.Capacity},
+		{Name: "any", Level: order, Text: o.Any.String()},
+	}
+	for _, c := range o.caps() {
+		out = append(out, InForce{Name: string(c.rule), Level: c.level, Count: &c.most})
+	}
+	if o.OneOpen != ByDefault {
+		out = append(out, InForce{Name: "one_open_booking", Level: o.OneOpen, Text: "true"})
+	}
+	return out
+}
+
+// gridLevel returns where the grid stands: by default the duration gives it.
+func (o *Offer) gridLevel() Level {
+	_, level := nearest(o.rules, func(r *Rules) *time.Duration { return r.Grid })
+	if level == ByDefault {
+		_, level = nearest(o.rules, func(r *Rules) *time.Duration { return r.Duration })
+	}
+	return level
+}
+
+// limit is a cap of an offer.
+type limit struct {
+	rule  Rule
+	level Level
+	most  int
+	week  bool
+	own   bool // of the service
+}
+
+// caps returns the caps that there are.
+func (o *Offer) caps() (out []limit) {
+	theirs := o.rules
+	theirs[OfService] = &Rules{}
+	_, day := nearest(theirs, func(r *Rules) *int { return r.PerDay })
+	_, week := nearest(theirs, func(r *Rules) *int { return r.PerWeek })
+	for _, c := range []limit{
+		{RulePerDay, day, o.PerDay, false, false}, {RulePerWeek, week, o.PerWeek, true, false},
+		{RuleServicePerDay, OfService, o.ServicePerDay, false, true}, {RuleServicePerWeek, OfService, o.ServicePerWeek, true, true},
+	} {
+		if c.most > 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,276 @@
+package booking
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"slotd/internal/calendar"
+)
+
+// Words tell in plain English what rules say, for staff. Times are those of the resource's zone. They never hold more of an
+// event than its time, nor more of a booking than what Name makes of its id.
+type Words struct {
+	// Offer is what is explained; of an [Option] its own.
+	Offer *Offer
+	// Start is the start that was asked about.
+	Start int64
+	// Name returns what staff call a booking of an id. Nil: its id.
+	Name func(id string) string
+}
+
+// Verdict returns what a rule says in one line: "notice 2h (service): not before Mon 23 Nov · 11:00".
+func (w Words) Verdict(v *Verdict) string {
+	switch v.Rule {
+	case RuleNotice:
+		return fmt.Sprintf("%s %s (%s): not before %s", v.Rule, Length(v.Limit), v.Level, w.at(v.Bound))
+	case RuleHorizon:
+		return fmt.Sprintf("%s %s (%s): not after %s", v.Rule, Length(v.Limit), v.Level, w.at(v.Bound))
+	case RuleHours:
+		return w.hours(v)
+	case RuleServiceHours:
+		return w.serviceHours(v)
+	case RuleGrid:
+		return w.grid(v)
+	case RulePerDay, RuleServicePerDay:
+		return fmt.Sprintf("%s (%s): %d of %s on %s", v.Rule, v.Level, v.Count, count(v.Most, "booking"), DayLabel(w.date()))
+	case RulePerWeek, RuleServicePerWeek:
+		return fmt.Sprintf("%s (%s): %d of %s in the week from %s", v.Rule, v.Level, v.Count, count(v.Most, "booking"),
+			DayLabel(monday(w.date())))
+	case RuleCalendars:
+		return w.calendars(v)
+	case RuleBusy:
+		return w.busy(v)
+	case RuleBookings:
+		return w.bookings(v)
+	case RuleNeeds:
+		return w.needs(v)
+	}
+	return string(v.Rule) + ": " + v.Reason.String()
+}
+
+func (w Words) hours(v *Verdict) string {
+	rule := fmt.Sprintf("%s (%s)", v.Rule, v.Level)
+	if v.Day.Rule == NoHours || v.Day.Rule == OnHoliday {
+		rule = string(v.Rule) // no level's
+	}
+	return rule + ": " + v.Day.Sentence(w.date()) + w.misses(v)
+}
+
+// Sentence says when the resource is there on a date, and by which rule: closed on Fri 25 Dec by the holiday "Christmas".
+func (d *Day) Sentence(date calendar.Date) string {
+	spans, by := d.Spans, ""
+	if d.Narrowed {
+		spans = d.Theirs
+	}
+	switch d.Rule {
+	case OnDate:
+		by = ", which has hours of its own"
+	case OnHoliday:
+		by = fmt.Sprintf(" by the holiday %q", d.Holiday)
+	case NoHours:
+		by = ", as no level gives any hours"
+	}
+	if d.Extra != ByDefault {
+		if d.Rule == OnHoliday || d.Rule == NoHours {
+			by = ", otherwise closed" + strings.TrimPrefix(by, ",")
+		}
+		by = fmt.Sprintf(" with an extra opening (%s)%s", d.Extra, by)
+	}
+	return opening("open", spans, date) + by
+}
+
+// opening says when something is open, or offered, on a date.
+func opening(is string, spans []Span, date calendar.Date) string {
+	if len(spans) == 0 && is == "open" {
+		return "closed on " + DayLabel(date)
+	} else if len(spans) == 0 {
+		return "not " + is + " on " + DayLabel(date)
+	}
+	texts := make([]string, len(spans))
+	for i, s := range spans {
+		texts[i] = s.String()
+	}
+	return fmt.Sprintf("%s %s on %s", is, strings.Join(texts, ", "), DayLabel(date))
+}
+
+// String returns the span as configs write it: "09:00-12:00".
+func (s Span) String() string {
+	return fmt.Sprintf("%02d:%02d-%02d:%02d", s.From/60, s.From%60, s.To/60, s.To%60)
+}
+
+func (w Words) serviceHours(v *Verdict) string {
+	spans, _ := w.Offer.offered(w.date())
+	return fmt.Sprintf("%s (%s): %s%s", v.Rule, v.Level, opening("offered", spans, w.date()), w.misses(v))
+}
+
+// misses names the time of the appointment where some hours do not cover it.
+func (w Words) misses(v *Verdict) string {
+	if v.Reason == Free || v.Rule == RuleHours && len(v.Day.Spans)+len(v.Day.Theirs) == 0 {
+		return ""
+	}
+	return "; the appointment is " + w.between(w.Offer.Span(w.Start))
+}
+
+func (w Words) grid(v *Verdict) string {
+	text := fmt.Sprintf("%s %s (%s): ", v.Rule, Length(v.Limit), v.Level)
+	if v.Reason == Free {
+		return text + Label(w.Start, w.Offer.Resource.Zone) + " is a start time"
+	}
+	return fmt.Sprintf("%s%s is no start time; they are %s apart from each opening", text,
+		Label(w.Start, w.Offer.Resource.Zone), Length(v.Limit))
+}
+
+func (w Words) calendars(v *Verdict) string {
+	if v.Reason == Free {
+		return string(v.Rule) + ": known well enough"
+	}
+	names := make([]string, len(v.Unknown))
+	for i, id := range v.Unknown {
+		names[i] = string(id)
+	}
+	return fmt.Sprintf("%s: not known well enough then: %s", v.Rule, cmp.Or(strings.Join(names, ", "), "there are none"))
+}
+
+func (w Words) busy(v *Verdict) string {
+	if b := v.Blocker; b != nil {
+		return fmt.Sprintf("%s: %s", v.Rule, w.blocker(b))
+	}
+	return string(v.Rule) + ": no event in the calendars as far as they are known"
+}
+
+func (w Words) bookings(v *Verdict) string {
+	text := string(v.Rule)
+	if v.Most > 1 {
+		text = fmt.Sprintf("%s (%s)", v.Rule, v.Level)
+	}
+	if v.Count == 0 {
+		return text + ": none at that time"
+	}
+	if v.Most > 1 {
+		text += fmt.Sprintf(": %d of %s at once", v.Count, count(v.Most, "booking"))
+	}
+	if b := v.Blocker; b != nil {
+		text += ": " + w.blocker(b) + w.buffers(b)
+	}
+	return text
+}
+
+// blocker says what takes the time, and from when to when.
+func (w Words) blocker(b *Blocker) string {
+	what := "an event in " + string(b.Calendar)
+	switch {
+	case b.Hold:
+		what = "a customer's hold"
+	case b.Booking != "" && b.Calendar != "":
+		what = fmt.Sprintf("the event of booking %s in %s", w.name(b.Booking), b.Calendar)
+	case b.Booking != "":
+		what = "booking " + w.name(b.Booking)
+	}
+	if b.Beside {
+		what += " at a resource that shares a calendar,"
+	}
+	return what + " " + w.between(b.Interval)
+}
+
+// buffers says what is to be kept free where a claim and an appointment do not meet themselves.
+func (w Words) buffers(b *Blocker) string {
+	want := w.Offer.Span(w.Start)
+	if b.Overlaps(want) {
+		return ""
+	}
+	theirs, ours := b.After, w.Offer.Before
+	sides := [2]string{"after", "before"}
+	if b.Start >= want.End {
+		theirs, ours = b.Before, w.Offer.After
+		sides = [2]string{"before", "after"}
+	}
+	var parts []string
+	if theirs > 0 {
+		parts = append(parts, fmt.Sprintf("%s %s it", Length(time.Duration(theirs)*time.Second), sides[0]))
+	}
+	if ours > 0 {
+		parts = append(parts, fmt.Sprintf("%s %s the appointment", Length(ours), sides[1]))
+	}
+	return "; to be kept free: " + strings.Join(parts, ", ")
+}
+
+// needs says of each need who fills it, or of all who could why not.
+func (w Words) needs(v *Verdict) string {
+	texts := make([]string, len(v.Needs))
+	filled := true
+	for i, options := range v.Needs {
+		var free, why []string
+		for _, o := range options {
+			id := o.Offer.Resource.ID
+			if no := Decided(o.Verdicts); no == nil {
+				free = append(free, id)
+			} else {
+				why = append(why, fmt.Sprintf("%s (%s)", id, Words{o.Offer, w.Start, w.Name}.Verdict(no)))
+			}
+		}
+		texts[i] = strings.Join(free, " or ") + " can be there"
+		if len(free) == 0 {
+			filled = false
+			texts[i] = "nobody can be there of " + cmp.Or(strings.Join(why, ", "), "none")
+		}
+	}
+	text := fmt.Sprintf("%s (%s): %s", v.Rule, v.Level, strings.Join(texts, "; "))
+	if filled && v.Reason != Free {
+		text += "; but nobody can be in two places at once"
+	}
+	return text
+}
+
+func (w Words) name(id string) string {
+	if w.Name == nil {
+		return id
+	}
+	return w.Name(id)
+}
+
+func (w Words) date() calendar.Date { return calendar.DateOf(w.Start, w.Offer.Resource.Zone) }
+
+// between names an interval, by the day only where it is another one than that of the start.
+func (w Words) between(i calendar.Interval) string {
+	zone := w.Offer.Resource.Zone
+	if d := w.date().Interval(zone); d.Covers(i) && i.End < d.End {
+		return fmt.Sprintf("from %s to %s", Label(i.Start, zone), Label(i.End, zone))
+	}
+	return fmt.Sprintf("from %s to %s", w.at(i.Start), w.at(i.End))
+}
+
+// at names an instant, with its year only where that is another one than that of the start.
+func (w Words) at(unix int64) string {
+	zone := w.Offer.Resource.Zone
+	d := calendar.DateOf(unix, zone)
+	if d.Year == w.date().Year {
+		return LongLabel(unix, zone)
+	}
+	return d.Format("Mon 2 Jan 2006") + " · " + Label(unix, zone)
+}
+
+// Length returns a length of time as configs write it: "30m", "1h30m", "14d".
+func Length(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	text := d.String()
+	if d%time.Minute == 0 && d > 0 {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if d%time.Hour == 0 && d > 0 {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// count returns a number of things: "1 booking", "2 bookings".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
