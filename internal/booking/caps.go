@@ -3,6 +3,7 @@ package booking
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"slotd/internal/calendar"
 )
@@ -52,11 +53,24 @@ func (o *Offer) periods(
 	for _, s := range starts {
 		from := first(calendar.DateOf(s, zone))
 		if counts[from]++; counts[from] == n {
-			out = append(out, calendar.Interval{
-				Start: from.Interval(zone).Start, End: from.AddDays(length).Interval(zone).Start,
-			})
+			out = append(out, shown(from, from.AddDays(length), zone)...)
 		}
 	}
 	slices.SortFunc(out, func(a, b calendar.Interval) int { return cmp.Compare(a.Start, b.Start) })
+	return out
+}
+
+// shown returns when clocks show the dates from one up to another: mostly one interval. Where they go back over midnight, a
+// date is shown twice.
+func shown(from, until calendar.Date, zone *time.Location) (out []calendar.Interval) {
+	first, _, _ := calendar.Wall(from, 0, zone)
+	_, last, _ := calendar.Wall(until, 0, zone)
+	calendar.Segments(calendar.Interval{Start: first, End: last}, zone, func(part calendar.Interval, offset int64) bool {
+		part.Start, part.End = max(part.Start, midnightUTC(from)-offset), min(part.End, midnightUTC(until)-offset)
+		if !part.Empty() {
+			out = append(out, part)
+		}
+		return true
+	})
 	return out
 }

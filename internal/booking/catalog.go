@@ -45,28 +45,24 @@ func NewCatalog(b Business) *Catalog {
 }
 
 // prepare makes the offers of a service at a resource that does it or can be needed for it: one for each department by
-// which a customer can come.
+// which a customer can come. That of the first is also the one of a customer who chose none.
 func (c *Catalog) prepare(r *Resource, s *Service, plans map[planKey]*plan) {
-	if slices.Contains(r.Services, s.ID) {
-		for _, id := range append(slices.Clone(r.Departments), "") {
-			c.add(id, r, s, plans)
+	departments := r.Departments
+	if !slices.Contains(r.Services, s.ID) {
+		if !slices.ContainsFunc(s.Needs, func(need []string) bool { return slices.Contains(need, r.ID) }) {
+			return
 		}
-		return
+		departments = departments[:min(len(departments), 1)]
 	}
-	if !slices.ContainsFunc(s.Needs, func(need []string) bool { return slices.Contains(need, r.ID) }) {
-		return
+	if len(departments) == 0 {
+		departments = []string{""}
 	}
-	c.add("", r, s, plans)
-}
-
-func (c *Catalog) add(department string, r *Resource, s *Service, plans map[planKey]*plan) {
-	key := offerKey{department, r.ID, s.ID}
-	if department == "" && len(r.Departments) > 0 {
-		department = r.Departments[0]
+	for _, id := range departments {
+		o := newOffer(c, c.departments[id], r, s)
+		o.plan = planOf(o, plans)
+		c.offers[offerKey{id, r.ID, s.ID}] = o
 	}
-	o := newOffer(c, c.departments[department], r, s)
-	o.plan = planOf(o, plans)
-	c.offers[key] = o
+	c.offers[offerKey{"", r.ID, s.ID}] = c.offers[offerKey{departments[0], r.ID, s.ID}]
 }
 
 // Offer returns a service at a resource, by way of a department: for a customer who chose none, or of a resource that is
@@ -103,8 +99,7 @@ func (c *Catalog) Capacity(resource, service string) int {
 	if len(r.Departments) > 0 {
 		department = c.departments[r.Departments[0]]
 	}
-	rules := levels(&c.business, department, r, nil)
-	return value(rules, 1, func(r *Rules) *int { return r.Capacity })
+	return value(levels(&c.business, department, r, nil).counting(r), 1, func(r *Rules) *int { return r.Capacity })
 }
 
 // Reach returns how far from now the latest booking can end, buffers included.

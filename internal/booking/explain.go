@@ -236,18 +236,16 @@ func (st *State) explainCaps(start int64) (out []Verdict) {
 	return out
 }
 
-// counted returns how many claims begin on the day, or in the week, of a start; the days are those of [Offer.periods].
+// counted returns how many claims begin on the day, or in the week, of a start.
 func (st *State) counted(start int64, week, own bool) (n int) {
 	zone := st.offer.Resource.Zone
+	asked := calendar.DateOf(start, zone)
 	for _, c := range st.facts.Claims {
 		if !st.counts(c) || own && c.Service != st.offer.Service.ID {
 			continue
 		}
-		first, length := calendar.DateOf(c.Start, zone), 1
-		if week {
-			first, length = monday(first), 7
-		}
-		if first.Interval(zone).Start <= start && start < first.AddDays(length).Interval(zone).Start {
+		d := calendar.DateOf(c.Start, zone)
+		if d == asked || week && monday(d) == monday(asked) {
 			n++
 		}
 	}
@@ -353,8 +351,7 @@ func claimed(c Claim) Blocker {
 
 // explainClaims says how many of ours are there at the instant that has the least room, and what takes it.
 func (st *State) explainClaims(want calendar.Interval, ours []taker) Verdict {
-	_, level := nearest(st.offer.rules, func(r *Rules) *int { return r.Capacity })
-	out := Verdict{Rule: RuleBookings, Level: level, Most: st.offer.Capacity}
+	out := Verdict{Rule: RuleBookings, Level: st.offer.capacityLevel(), Most: st.offer.Capacity}
 	padded := want.Pad(seconds(st.offer.Before), seconds(st.offer.After))
 	ours = slices.DeleteFunc(ours, func(t taker) bool { return !t.Padded().Overlaps(padded) })
 	slices.SortStableFunc(ours, func(a, b taker) int { return cmp.Compare(a.Start, b.Start) })

@@ -203,7 +203,7 @@ func TestExplainEveryRule(t *testing.T) {
 			"- hours: closed on Tue 24 Nov, as no level gives any hours"}},
 		{"the hours of the service", "surgery", "2026-11-24T08:00:00Z", nil, []string{
 			"- service_hours (service): offered 10:00-18:00 on Tue 24 Nov; the appointment is from 09:00 to 10:00",
-			"- needs (service): nobody can be there of " +
+			"- needs (service): none can be there of " +
 				"room-1 (service_hours (service): offered 10:00-18:00 on Tue 24 Nov; the appointment is from 09:00 to 10:00), " +
 				"room-2 (service_hours (service): offered 10:00-18:00 on Tue 24 Nov; the appointment is from 09:00 to 10:00)"}},
 		{"a full day", "checkup", tuesday, func(_ *booking.Business, f facts) {
@@ -245,7 +245,7 @@ func TestExplainEveryRule(t *testing.T) {
 		{"a room", "surgery", tuesday, nil, []string{"+ needs (service): room-1 can be there"}},
 		{"no room", "surgery", tuesday, func(_ *booking.Business, f facts) {
 			f["room-1"].Busy[0].Foreign = []calendar.Interval{{Start: at("09:15"), End: at("10:00")}}
-		}, []string{"- needs (service): nobody can be there of room-1 (busy: an event in google/room-1 from 10:15 to 11:00), " +
+		}, []string{"- needs (service): none can be there of room-1 (busy: an event in google/room-1 from 10:15 to 11:00), " +
 			"room-2 (hours (resource): open 09:00-10:00 on Tue 24 Nov; the appointment is from 10:00 to 11:00)"}},
 		{"one room for two", "surgery", tuesday, func(b *booking.Business, _ facts) {
 			b.Services[1].Needs = [][]string{{"room-1"}, {"room-1"}}

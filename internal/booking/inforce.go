@@ -22,7 +22,6 @@ func (o *Offer) InForce() []InForce {
 	}
 	grid := length("grid", o.Grid, func(r *Rules) *time.Duration { return r.Grid })
 	grid.Level = o.gridLevel()
-	_, capacity := nearest(o.rules, func(r *Rules) *int { return r.Capacity })
 	_, order := nearest(o.rules, func(r *Rules) *Order { return r.Any })
 	out := []InForce{
 		length("duration", o.Duration, func(r *Rules) *time.Duration { return r.Duration }),
@@ -33,7 +32,7 @@ func (o *Offer) InForce() []InForce {
 		length("horizon", o.Horizon, func(r *Rules) *time.Duration { return r.Horizon }),
 		length("cancel_notice", o.CancelNotice, func(r *Rules) *time.Duration { return r.CancelNotice }),
 		length("move_notice", o.MoveNotice, func(r *Rules) *time.Duration { return r.MoveNotice }),
-		{Name: "capacity", Level: capacity, Count: &o.Capacity},
+		{Name: "capacity", Level: o.capacityLevel(), Count: &o.Capacity},
 		{Name: "any", Level: order, Text: o.Any.String()},
 	}
 	for _, c := range o.caps() {
@@ -41,6 +40,23 @@ func (o *Offer) InForce() []InForce {
 	}
 	if o.OneOpen != ByDefault {
 		out = append(out, InForce{Name: "one_open_booking", Level: o.OneOpen, Text: "true"})
+	}
+	return out
+}
+
+// Rules returns the names of the rules that are asked about a start of the offer, in order.
+func (o *Offer) Rules() []Rule {
+	out := []Rule{RuleNotice, RuleHorizon, RuleHours}
+	if o.narrows() {
+		out = append(out, RuleServiceHours)
+	}
+	out = append(out, RuleGrid)
+	for _, c := range o.caps() {
+		out = append(out, c.rule)
+	}
+	out = append(out, RuleCalendars, RuleBusy, RuleBookings)
+	if len(o.Needs) > 0 {
+		out = append(out, RuleNeeds)
 	}
 	return out
 }
@@ -63,10 +79,17 @@ type limit struct {
 	own   bool // of the service
 }
 
+// capacityLevel returns where the capacity stands.
+func (o *Offer) capacityLevel() Level {
+	rules := o.rules.counting(o.Resource)
+	rules[OfService] = o.rules[OfService]
+	_, level := nearest(rules, func(r *Rules) *int { return r.Capacity })
+	return level
+}
+
 // caps returns the caps that there are.
 func (o *Offer) caps() (out []limit) {
-	theirs := o.rules
-	theirs[OfService] = &Rules{}
+	theirs := o.rules.counting(o.Resource)
 	_, day := nearest(theirs, func(r *Rules) *int { return r.PerDay })
 	_, week := nearest(theirs, func(r *Rules) *int { return r.PerWeek })
 	for _, c := range []limit{

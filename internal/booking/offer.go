@@ -55,6 +55,16 @@ func levels(b *Business, d *Department, r *Resource, s *Service) ruleLevels {
 	return out
 }
 
+// counting returns the levels that say how many bookings a resource takes. Of one that customers cannot choose, such as a room that
+// many doctors share, only its own does: what a business says of its doctors is not meant for it.
+func (l ruleLevels) counting(r *Resource) ruleLevels {
+	l[OfService] = l[ByDefault]
+	if len(r.Services) == 0 {
+		l[OfBusiness], l[OfDepartment] = l[ByDefault], l[ByDefault]
+	}
+	return l
+}
+
 // nearest returns what the nearest level says that says anything.
 func nearest[T any](rules ruleLevels, field func(*Rules) *T) (*T, Level) {
 	for level := OfService; level > ByDefault; level-- {
@@ -88,8 +98,7 @@ func newOffer(c *Catalog, d *Department, r *Resource, s *Service) *Offer {
 	if one, level := nearest(all, func(r *Rules) *bool { return r.OneOpen }); one != nil && *one {
 		o.OneOpen = level
 	}
-	theirs := all
-	theirs[OfService] = all[ByDefault]
+	theirs := all.counting(r)
 	o.PerDay = value(theirs, 0, func(r *Rules) *int { return r.PerDay })
 	o.PerWeek = value(theirs, 0, func(r *Rules) *int { return r.PerWeek })
 	if p := s.Rules.PerDay; p != nil {

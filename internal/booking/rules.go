@@ -51,7 +51,8 @@ type Rules struct {
 	// service cap that service at each resource, those of the other levels all bookings of a resource. Both caps hold.
 	PerDay, PerWeek *int
 	// Capacity is how many of our claims may overlap at a resource, at least one. Where several services overlap, the
-	// least of their capacities counts.
+	// least of their capacities counts. Of a resource that can only be needed beside others, the caps and the capacity of
+	// business and department do not count: what is said of doctors is not meant for the room that they share.
 	Capacity *int
 	// Any is the order in which resources are tried for a customer to whom any is right. Not of a resource.
 	Any *Order

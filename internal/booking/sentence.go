@@ -55,11 +55,14 @@ func (w Words) hours(v *Verdict) string {
 	if v.Day.Rule == NoHours || v.Day.Rule == OnHoliday {
 		rule = string(v.Rule) // no level's
 	}
-	return rule + ": " + v.Day.Sentence(w.date()) + w.misses(v)
+	return rule + ": " + v.Day.sentence(on(w.date())) + w.misses(v)
 }
 
-// Sentence says when the resource is there on a date, and by which rule: closed on Fri 25 Dec by the holiday "Christmas".
-func (d *Day) Sentence(date calendar.Date) string {
+// on names a date in a sentence.
+func on(d calendar.Date) string { return " on " + DayLabel(d) }
+
+// sentence says when the resource is there, and by which rule: closed on Fri 25 Dec by the holiday "Christmas".
+func (d *Day) sentence(on string) string {
 	spans, by := d.Spans, ""
 	if d.Narrowed {
 		spans = d.Theirs
@@ -78,21 +81,37 @@ func (d *Day) Sentence(date calendar.Date) string {
 		}
 		by = fmt.Sprintf(" with an extra opening (%s)%s", d.Extra, by)
 	}
-	return opening("open", spans, date) + by
+	return opening("open", spans, on) + by
 }
 
-// opening says when something is open, or offered, on a date.
-func opening(is string, spans []Span, date calendar.Date) string {
+// Day returns what the rules about hours say of a day in one line, without its date. Start does not matter.
+func (w Words) Day(r *DayReport) string {
+	text := r.Day.sentence("")
+	if r.Day.Rule == OnDate || r.Day.Rule == Weekly {
+		text += fmt.Sprintf(" (%s)", r.Day.By)
+	}
+	if r.Day.Narrowed && (len(r.Day.Theirs) > 0 || len(r.Day.Spans) > 0) {
+		spans, _ := w.Offer.offered(r.Date)
+		text += "; the service is " + opening("offered", spans, "")
+	}
+	if r.Starts == 0 && len(r.Day.Spans) > 0 {
+		text += fmt.Sprintf("; that is not long enough for the %s of the service", Length(w.Offer.Duration))
+	}
+	return text
+}
+
+// opening says when something is open, or offered.
+func opening(is string, spans []Span, on string) string {
 	if len(spans) == 0 && is == "open" {
-		return "closed on " + DayLabel(date)
+		return "closed" + on
 	} else if len(spans) == 0 {
-		return "not " + is + " on " + DayLabel(date)
+		return "not " + is + on
 	}
 	texts := make([]string, len(spans))
 	for i, s := range spans {
 		texts[i] = s.String()
 	}
-	return fmt.Sprintf("%s %s on %s", is, strings.Join(texts, ", "), DayLabel(date))
+	return is + " " + strings.Join(texts, ", ") + on
 }
 
 // String returns the span as configs write it: "09:00-12:00".
@@ -101,13 +120,24 @@ func (s Span) String() string {
 }
 
 func (w Words) serviceHours(v *Verdict) string {
-	spans, _ := w.Offer.offered(w.date())
-	return fmt.Sprintf("%s (%s): %s%s", v.Rule, v.Level, opening("offered", spans, w.date()), w.misses(v))
+	return fmt.Sprintf("%s (%s): %s%s", v.Rule, v.Level, opening("offered", w.Open(v), on(w.date())), w.misses(v))
+}
+
+// Open returns the hours that a verdict of RuleHours or RuleServiceHours goes by.
+func (w Words) Open(v *Verdict) []Span {
+	switch {
+	case v.Rule == RuleServiceHours:
+		spans, _ := w.Offer.offered(w.date())
+		return spans
+	case v.Day.Narrowed:
+		return v.Day.Theirs
+	}
+	return v.Day.Spans
 }
 
 // misses names the time of the appointment where some hours do not cover it.
 func (w Words) misses(v *Verdict) string {
-	if v.Reason == Free || v.Rule == RuleHours && len(v.Day.Spans)+len(v.Day.Theirs) == 0 {
+	if v.Reason == Free || len(w.Open(v)) == 0 {
 		return ""
 	}
 	return "; the appointment is " + w.between(w.Offer.Span(w.Start))
@@ -210,11 +240,15 @@ func (w Words) needs(v *Verdict) string {
 				why = append(why, fmt.Sprintf("%s (%s)", id, Words{o.Offer, w.Start, w.Name}.Verdict(no)))
 			}
 		}
-		texts[i] = strings.Join(free, " or ") + " can be there"
-		if len(free) == 0 {
-			filled = false
-			texts[i] = "nobody can be there of " + cmp.Or(strings.Join(why, ", "), "none")
+		switch {
+		case len(free) > 0:
+			texts[i] = strings.Join(free, " or ") + " can be there"
+		case len(why) == 1:
+			texts[i] = strings.Replace(why[0], " ", " cannot be there ", 1)
+		default:
+			texts[i] = "none can be there of " + cmp.Or(strings.Join(why, ", "), "nobody")
 		}
+		filled = filled && len(free) > 0
 	}
 	text := fmt.Sprintf("%s (%s): %s", v.Rule, v.Level, strings.Join(texts, "; "))
 	if filled && v.Reason != Free {

@@ -39,7 +39,7 @@ func newSlowRules(b *booking.Business, of choice) slowRules {
 	m.r = &b.Resources[slices.IndexFunc(b.Resources, func(r booking.Resource) bool { return r.ID == of.resource })]
 	m.s = &b.Services[slices.IndexFunc(b.Services, func(s booking.Service) bool { return s.ID == of.service })]
 	m.department = departmentOf(b, m.r, of.department)
-	theirs, all := m.theirs(), append([]*booking.Rules{&m.s.Rules}, m.theirs()...)
+	theirs, all := m.counting(), append([]*booking.Rules{&m.s.Rules}, m.theirs()...)
 	m.e = inForce{
 		duration: said(all, 0, func(r *booking.Rules) *time.Duration { return r.Duration }),
 		before:   said(all, 0, func(r *booking.Rules) *time.Duration { return r.Before }),
@@ -88,6 +88,14 @@ func (m *slowRules) theirs() []*booking.Rules {
 	return []*booking.Rules{&m.r.Rules, department, &m.business.Rules}
 }
 
+// counting are the levels that say how many bookings the resource takes: of one that nobody can choose, only its own.
+func (m *slowRules) counting() []*booking.Rules {
+	if len(m.r.Services) == 0 {
+		return []*booking.Rules{&m.r.Rules}
+	}
+	return m.theirs()
+}
+
 // said returns what the first of the levels says that says anything.
 func said[T any](levels []*booking.Rules, otherwise T, what func(*booking.Rules) *T) T {
 	for _, rules := range levels {
@@ -106,7 +114,7 @@ func (m *slowRules) capacityOf(service string) int {
 		}
 	}
 	r := slowRules{business: m.business, r: m.r, department: departmentOf(m.business, m.r, "")}
-	return said(r.theirs(), 1, func(r *booking.Rules) *int { return r.Capacity })
+	return said(r.counting(), 1, func(r *booking.Rules) *int { return r.Capacity })
 }
 
 // wall is what the rules say of one date, for each minute of the clock: whether it is open, and whether it belongs to the same
