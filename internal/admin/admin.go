@@ -177,6 +177,7 @@ func Handler(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/status", serve(a, a.status))
 	mux.HandleFunc("GET /api/slots", serve(a, a.slots))
+	mux.HandleFunc("GET /api/explain", serve(a, a.explanation))
 	a.bookingRoutes(mux)
 	a.accountRoutes(mux)
 	forgetRoute(mux, cfg.Forget)

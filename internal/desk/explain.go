@@ -58,6 +58,16 @@ func (d *Desk) ExplainDays(ctx context.Context, c Choice, first, last calendar.D
 	return out, nil
 }
 
+// Ahead returns the days, in the zone of the business, from today to the last on which a resolved choice could begin now.
+func (d *Desk) Ahead(c Choice) (first, last calendar.Date) {
+	now := d.cfg.Now()
+	latest := now.Unix()
+	for _, o := range d.offers(c) {
+		latest = max(latest, o.Bounds(now).Latest)
+	}
+	return calendar.DateOf(now.Unix(), d.cfg.Zone), calendar.DateOf(latest, d.cfg.Zone)
+}
+
 func (d *Desk) explain(ctx context.Context, c Choice, fn func(candidate, *Explained)) (out []Explained, err error) {
 	err = d.cfg.Store.View(ctx, func(r *store.Reader) error {
 		out = nil
@@ -91,7 +101,7 @@ func (d *Desk) known(cal calendar.ID) Known {
 	case k.Checked.IsZero():
 		k.Why = "it was never read"
 	default:
-		k.Why = fmt.Sprintf("its provider has not confirmed it within %s", d.cfg.ServeWithin)
+		k.Why = "its provider has not confirmed it within " + booking.Length(d.cfg.ServeWithin)
 	}
 	return k
 }
