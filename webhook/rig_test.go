@@ -143,6 +143,7 @@ type clinic struct {
 	unread      bool // no calendar was ever read
 	defaults    desk.Choice
 	noHolds     bool
+	blocked     func(digits string) bool
 }
 
 // rig is the endpoint over a real store, with a proxy in front of it.
@@ -255,7 +256,7 @@ func (r *rig) open(fresh bool) {
 			Departments: r.clinic.departments, Services: r.clinic.services, Resources: r.clinic.resources,
 		},
 		ServeWithin: 15 * time.Minute, Hold: hold, HoldsPerCustomer: 2,
-		TokenTTL: 72 * time.Hour, AcceptForeignTokens: r.clinic.foreign, Defaults: r.clinic.defaults,
+		TokenTTL: 72 * time.Hour, AcceptForeignTokens: r.clinic.foreign, Defaults: r.clinic.defaults, Blocked: r.clinic.blocked,
 		Identity: func(cal calendar.ID, b, res string, n int) string { return fmt.Sprint(cal, b, res, n) },
 		Now:      r.clock.now,
 	})

@@ -296,7 +296,7 @@ func (p *page) noTimes(ctx context.Context) error {
 	p.notice, p.none = textNoTimes, true
 	choice := p.choice
 	if p.order.dayFirst {
-		if choice.Resource != desk.Any && !p.order.asksWho {
+		if choice.Resource != desk.Any && !p.order.asksWho { // somebody else may have times on it
 			p.notice = textNotThatDay
 		}
 		choice.Resource = desk.Any // whoever can be chosen instead

@@ -69,6 +69,7 @@ func (p *parts) retain(ctx context.Context) {
 	}
 	if removed.Any() || removed.Waiting > 0 {
 		p.log.Info("old records removed", "bookings", removed.Bookings, "visits", removed.Visits, "holds", removed.Holders,
-			"claims", removed.Claims, "customers", removed.Customers, "notices", removed.Notices, "kept_unwritten", removed.Waiting, "more", removed.More)
+			"claims", removed.Claims, "customers", removed.Customers, "notices", removed.Notices,
+			"kept_unwritten", removed.Waiting, "more", removed.More)
 	}
 }

@@ -168,7 +168,8 @@ func decided(err error) bool {
 	var late *NoticeError
 	var unknown *UnknownError
 	var customer *CustomerError
-	return errors.As(err, &customer) || errors.As(err, &lost) || errors.As(err, &token) || errors.As(err, &late) || errors.As(err, &unknown) ||
+	return errors.As(err, &lost) || errors.As(err, &token) || errors.As(err, &late) || errors.As(err, &unknown) ||
+		errors.As(err, &customer) ||
 		errors.Is(err, ErrNothing) || errors.Is(err, booking.ErrCancelled) || errors.Is(err, booking.ErrPast)
 }
 

@@ -179,7 +179,7 @@ type Choice struct {
 
 // UnknownError says that a request named something that does not exist, or not in this combination.
 type UnknownError struct {
-	What string // "department", "service", "resource"
+	What string // "department", "service", "resource"; of an invitation "zone"
 }
 
 func (e *UnknownError) Error() string { return "unknown " + e.What }

@@ -286,7 +286,7 @@ func (f *forgetting) visit(ctx context.Context, key string) error {
 		if v.Phone != "" {
 			tx.DeleteHolding(f.desk.cfg.Store.CustomerKey(v.Phone))
 		}
-		v.Phone, v.Name = "", ""
+		v.Phone, v.Name, v.Zone = "", "", ""
 		if v.Outcome == nil && v.Expires.After(now) {
 			v.Expires = now
 		}
