@@ -45,7 +45,7 @@ const pageHeaderTimeout = 5 * time.Second
 const clinicConfig = `
 [server]
 listen = "127.0.0.1:0"
-admin = "127.0.0.1:0"
+admin = "unix:admin.sock"
 
 [store]
 token_key_file = "secrets/token_key"
@@ -229,6 +229,7 @@ func (c *clinic) fill(now time.Time) error {
 // demo is the clinic with a slotd of its own.
 type demo struct {
 	clinic  *clinic
+	cfg     *config.Config
 	running daemon.Running
 	key     *rsa.PublicKey
 }

@@ -62,8 +62,7 @@ func withDemo(ctx context.Context, log *slog.Logger, fn func(context.Context, *d
 	}
 	defer clinic.close()
 	d := &demo{clinic: clinic}
-	cfg, err := d.configure(ctx, dir)
-	if err != nil {
+	if d.cfg, err = d.configure(ctx, dir); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -73,7 +72,7 @@ func withDemo(ctx context.Context, log *slog.Logger, fn func(context.Context, *d
 	group.Go(func() error {
 		defer stop()
 		return daemon.Run(ctx, daemon.Options{
-			Config: cfg, Providers: providers(), Log: log, Version: version(),
+			Config: d.cfg, Providers: providers(), Log: log, Version: version(),
 			Ready: func(r daemon.Running) { ready <- r },
 		})
 	})
@@ -107,7 +106,8 @@ func servePage(ctx context.Context, d *demo, address string, out io.Writer) erro
 	// The page's streams live as long as ctx, so that they end when the demo does.
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: pageHeaderTimeout,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
-	_, err = fmt.Fprintf(out, "The demo is at http://%s/\nPress Ctrl-C to end it.\n", l.Addr())
+	_, err = fmt.Fprintf(out, "The demo is at http://%s/\nIts daemon answers the other commands too: "+
+		"slotd --config %s status, slots, explain, bookings list …\nPress Ctrl-C to end it.\n", l.Addr(), d.cfg.Path)
 	if err != nil {
 		return err
 	}

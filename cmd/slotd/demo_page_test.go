@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,13 +148,8 @@ func (s *demoPage) once(doctor string, b demoPageBooking) {
 
 func (s *demoPage) status() (status admin.Status) {
 	s.Helper()
-	r, err := http.Get("http://" + s.demo.running.Admin.String() + "/api/status")
-	if err != nil {
+	if err := ask(s.ctx, s.demo.cfg, "/api/status", nil, &status); err != nil {
 		s.Fatal(err)
-	}
-	defer r.Body.Close()
-	if err := json.NewDecoder(r.Body).Decode(&status); err != nil {
-		s.Fatalf("status %d: %v", r.StatusCode, err)
 	}
 	return status
 }
