@@ -228,10 +228,12 @@ func (c *clinic) fill(now time.Time) error {
 
 // demo is the clinic with a slotd of its own.
 type demo struct {
-	clinic  *clinic
-	cfg     *config.Config
-	running daemon.Running
-	key     *rsa.PublicKey
+	clinic   *clinic
+	dayFirst bool
+	cfg      *config.Config
+	flow     []byte // the Flow that is served
+	running  daemon.Running
+	key      *rsa.PublicKey
 }
 
 // configure writes a config directory as a person would, and loads it.
@@ -249,13 +251,20 @@ func (d *demo) configure(ctx context.Context, dir string) (*config.Config, error
 			return nil, err
 		}
 	}
-	text := fmt.Sprintf(clinicConfig, demoPoll, g.ClientID, d.clinic.googleURL, o.ClientID, d.clinic.outlookURL)
+	format := clinicConfig
+	if d.dayFirst {
+		format += "\n[flow]\norder = [\"department\", \"service\", \"date\", \"resource\"]\n"
+	}
+	text := fmt.Sprintf(format, demoPoll, g.ClientID, d.clinic.googleURL, o.ClientID, d.clinic.outlookURL)
 	path := filepath.Join(dir, "slotd.toml")
 	if err := writeNew(path, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
 	cfg, err := config.Load(path)
 	if err != nil {
+		return nil, err
+	}
+	if d.flow, err = daemon.FlowJSON(cfg); err != nil {
 		return nil, err
 	}
 	if err := createStore(ctx, cfg.Store.Path); err != nil {
@@ -284,7 +293,7 @@ func (d *demo) phone(ctx context.Context) (*whatsapp.Phone, error) {
 		return nil, err
 	}
 	return whatsapp.NewPhone(whatsapp.Options{
-		FlowJSON: flow.Builtin(), PublicKey: d.key, Send: d.proxy().Forward, FlowToken: token,
+		FlowJSON: d.flow, PublicKey: d.key, Send: d.proxy().Forward, FlowToken: token,
 		FlowTokenSignature: d.proxy().SignToken(token),
 	})
 }
@@ -292,7 +301,7 @@ func (d *demo) phone(ctx context.Context) (*whatsapp.Phone, error) {
 // page returns the handler of the demo's page.
 func (d *demo) page() (http.Handler, error) {
 	return page.New(page.Config{
-		Business: clinicName, FlowJSON: flow.Builtin(),
+		Business: clinicName, FlowJSON: d.flow,
 		PublicKey: func() []byte { return flow.PublicKeyPEM(d.key) },
 		Proxy:     d.proxy(),
 		NewToken: func(ctx context.Context) (string, error) {

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) demoCommand() *cobra.Command {
-	var once bool
+	var once, dayFirst bool
 	var listen string
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -35,22 +35,23 @@ the events back, and exits with 0, or with 1 if an event is missing or double.`,
 				log = a.logger(cmd.ErrOrStderr())
 			}
 			if once {
-				return withDemo(cmd.Context(), log, func(ctx context.Context, d *demo) error {
+				return withDemo(cmd.Context(), log, dayFirst, func(ctx context.Context, d *demo) error {
 					return playOnce(ctx, d, cmd.OutOrStdout())
 				})
 			}
-			return withDemo(cmd.Context(), log, func(ctx context.Context, d *demo) error {
+			return withDemo(cmd.Context(), log, dayFirst, func(ctx context.Context, d *demo) error {
 				return servePage(ctx, d, listen, cmd.OutOrStdout())
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "play bookings as text, check them at the emulators, and exit")
+	cmd.Flags().BoolVar(&dayFirst, "day-first", false, "ask for the day before the doctor, as [flow] order can")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8088", "address of the page; must be loopback")
 	return cmd
 }
 
 // withDemo sets the demo up, runs fn in it, and takes it down again.
-func withDemo(ctx context.Context, log *slog.Logger, fn func(context.Context, *demo) error) (err error) {
+func withDemo(ctx context.Context, log *slog.Logger, dayFirst bool, fn func(context.Context, *demo) error) (err error) {
 	dir, err := os.MkdirTemp("", "slotd-demo-")
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func withDemo(ctx context.Context, log *slog.Logger, fn func(context.Context, *d
 		return err
 	}
 	defer clinic.close()
-	d := &demo{clinic: clinic}
+	d := &demo{clinic: clinic, dayFirst: dayFirst}
 	if d.cfg, err = d.configure(ctx, dir); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ const demoPageLimit = 4 * time.Minute
 const demoPageVisit = 30 * time.Minute
 
 // openDemoPage starts the demo and opens its page. It returns nil where the environment asks for no browser.
-func openDemoPage(t *testing.T) *demoPage {
+func openDemoPage(t *testing.T, dayFirst bool) *demoPage {
 	t.Helper()
 	if os.Getenv("SLOTD_WITHOUT_BROWSER") != "" {
 		t.Log("SLOTD_WITHOUT_BROWSER is set: the test in the browser is left out")
@@ -50,7 +50,7 @@ func openDemoPage(t *testing.T) *demoPage {
 		t.Fatal(err)
 	}
 	s := &demoPage{T: t, zone: zone}
-	url := s.startDemo()
+	url := s.startDemo(dayFirst)
 	s.ctx = demoPageBrowser(t)
 	if err := chromedp.Listen(s.ctx, s.listen); err != nil {
 		t.Fatal(err)
@@ -79,12 +79,12 @@ func (c demoPageURL) Write(text []byte) (int, error) {
 }
 
 // startDemo runs the demo until the test ends, and returns the address of its page.
-func (s *demoPage) startDemo() string {
+func (s *demoPage) startDemo(dayFirst bool) string {
 	s.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	url, ended := make(demoPageURL, 1), make(chan error, 1)
 	go func() {
-		ended <- withDemo(ctx, slog.New(slog.DiscardHandler), func(ctx context.Context, d *demo) error {
+		ended <- withDemo(ctx, slog.New(slog.DiscardHandler), dayFirst, func(ctx context.Context, d *demo) error {
 			s.demo = d
 			return servePage(ctx, d, "127.0.0.1:0", url)
 		})

@@ -14,6 +14,7 @@ import (
 
 	"slotd/internal/admin"
 	"slotd/internal/calendar"
+	"slotd/internal/emulator/graph"
 	"slotd/internal/emulator/whatsapp"
 )
 
@@ -34,6 +35,15 @@ func (s *demoPage) toDay(doctor string) {
 // dayAfter chooses the first day after another that the phone offers, and goes on to its times.
 func (s *demoPage) dayAfter(day string) string {
 	s.Helper()
+	day = s.chooseDay(day)
+	s.click(demoPageNext)
+	s.at("TIME")
+	return day
+}
+
+// chooseDay chooses the first day after another that the phone offers.
+func (s *demoPage) chooseDay(day string) string {
+	s.Helper()
 	s.until("see a day after "+day, fmt.Sprintf(`(() => {
 		window.day = [...document.querySelectorAll("button.day:not(:disabled)")].map((d) => d.dataset.date)
 			.find((d) => d > %q);
@@ -42,8 +52,6 @@ func (s *demoPage) dayAfter(day string) string {
 	})()`, day))
 	day = demoPageRead[string](s, `window.day`)
 	s.click(fmt.Sprintf(`[data-date=%q]`, day))
-	s.click(demoPageNext)
-	s.at("TIME")
 	return day
 }
 
@@ -204,10 +212,14 @@ func (s *demoPage) drawn(after demoPageBooking) {
 // mirrored waits for the next look at Dr. Adams's calendar that began after this call.
 func (s *demoPage) mirrored() {
 	s.Helper()
+	s.read("google/" + googleCal)
+}
+
+// read waits for the next look at a calendar that began after this call.
+func (s *demoPage) read(cal calendar.ID) {
+	s.Helper()
 	now := time.Now()
-	eventually(s.T, "the next poll", func() bool {
-		return s.demo.running.Checked(calendar.ID("google/" + googleCal)).After(now)
-	})
+	eventually(s.T, "the next poll", func() bool { return s.demo.running.Checked(cal).After(now) })
 }
 
 // show turns a calendar to the week of a day.
@@ -252,7 +264,7 @@ func (s *demoPage) drag(key, day string, from time.Time) {
 }
 
 func TestDemoPageInTheBrowser(t *testing.T) {
-	s := openDemoPage(t)
+	s := openDemoPage(t, false)
 	if s == nil {
 		return
 	}
@@ -268,6 +280,43 @@ func TestDemoPageInTheBrowser(t *testing.T) {
 	s.write("And another one")
 	s.drawn(first)
 	s.portrait(first)
+	s.faultless()
+}
+
+// TestDayFirstInTheBrowser chooses the day first: of the doctors only those are offered who have a time on it.
+func TestDayFirstInTheBrowser(t *testing.T) {
+	s := openDemoPage(t, true)
+	if s == nil {
+		return
+	}
+	s.click(".chat > :last-child .cta")
+	s.at("DEPARTMENT")
+	s.click(`[data-option="general"]`)
+	s.click(`[data-option="consultation"]`)
+	s.click(demoPageNext)
+	s.at("DAY")
+	day := s.chooseDay(time.Now().In(s.zone).Format(time.DateOnly))
+	from, err := time.ParseInLocation(time.DateOnly, day, s.zone)
+	must(t, err)
+	s.demo.clinic.graph.Put(outlookCal, graph.Event{
+		Title: "Away", Start: from, End: from.AddDate(0, 0, 1), ShowAs: "busy",
+	})
+	s.read("outlook/" + outlookCal)
+	s.click(demoPageNext)
+	s.at("DOCTOR")
+	doctors := demoPageRead[[]string](s, `[...document.querySelectorAll('[name="resource"]')].map((e) => e.dataset.option)`)
+	if !slices.Equal(doctors, []string{googleKey}) {
+		t.Errorf("on %s, when Dr. Baker is away, the phone offers %v", day, doctors)
+	}
+	s.picture("day_first")
+	s.click(fmt.Sprintf(`[data-option=%q]`, googleKey))
+	s.click(demoPageNext)
+	s.at("TIME")
+	for _, start := range s.times() {
+		if got := start.In(s.zone).Format(time.DateOnly); got != day {
+			t.Errorf("of %s the phone offers a time on %s", day, got)
+		}
+	}
 	s.faultless()
 }
 

@@ -197,10 +197,7 @@ func (t *teller) resource(e desk.Explained, at bool) Explained {
 		if decided != nil {
 			out.Decided = decided.Rule
 		}
-		out.Verdicts = t.verdicts(o, e.Verdicts)
-		if decided != nil && (decided.Reason == booking.TooSoon || decided.Reason == booking.TooFar) {
-			out.Unasked = o.Rules()[len(e.Verdicts):]
-		}
+		out.Verdicts, out.Unasked = t.verdicts(o, e.Verdicts), o.Unasked(e.Verdicts)
 	}
 	for _, d := range e.Days {
 		out.Days = append(out.Days, t.day(o, d))

@@ -8,14 +8,44 @@ import (
 	"slotd/internal/calendar"
 )
 
-// cap finds the days and weeks in which no more bookings may begin. Holds count as bookings; what the asker has claimed
+// capRule is a cap that is in force.
+type capRule struct {
+	rule  Rule
+	level Level
+	most  int
+	// week: of a week, otherwise of a day; service: of that alone, otherwise of all bookings of the resource.
+	week, service bool
+}
+
+// capped reports whether the number of bookings on a day or in a week matters.
+func (o *Offer) capped() bool {
+	return o.PerDay+o.PerWeek+o.ServicePerDay+o.ServicePerWeek > 0
+}
+
+// caps returns the caps that there are.
+func (o *Offer) caps() (out []capRule) {
+	theirs := o.rules.counting(o.Resource)
+	_, day := nearest(theirs, func(r *Rules) *int { return r.PerDay })
+	_, week := nearest(theirs, func(r *Rules) *int { return r.PerWeek })
+	for _, c := range []capRule{
+		{RulePerDay, day, o.PerDay, false, false}, {RulePerWeek, week, o.PerWeek, true, false},
+		{RuleServicePerDay, OfService, o.ServicePerDay, false, true}, {RuleServicePerWeek, OfService, o.ServicePerWeek, true, true},
+	} {
+		if c.most > 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// countCaps finds the days and weeks in which no more bookings may begin. Holds count as bookings; what the asker has claimed
 // itself does not, so that a booking can be moved within a day that is full. Claims of other resources do not count, nor
 // time that was left.
-func (st *State) cap(f Facts) {
+func (st *State) countCaps() {
 	o := st.offer
 	var all, same []int64
-	for _, c := range f.Claims {
-		if !c.Takes(f.Now) || f.Asker.owns(c) {
+	for _, c := range st.facts.Claims {
+		if !st.facts.takes(c) {
 			continue
 		}
 		all = append(all, c.Start)
@@ -24,7 +54,7 @@ func (st *State) cap(f Facts) {
 		}
 	}
 	st.full = calendar.Union(append(o.days(all, o.PerDay), o.weeks(all, o.PerWeek)...))
-	st.filled = calendar.Union(append(o.days(same, o.ServicePerDay), o.weeks(same, o.ServicePerWeek)...))
+	st.serviceFull = calendar.Union(append(o.days(same, o.ServicePerDay), o.weeks(same, o.ServicePerWeek)...))
 }
 
 // days returns the local days on which at least n of the starts lie.
@@ -42,9 +72,7 @@ func monday(d calendar.Date) calendar.Date { return d.AddDays(-(int(d.Weekday())
 
 // periods returns the periods, a number of days each from their first, in which at least n of the starts lie; n is 0 for no
 // cap.
-func (o *Offer) periods(
-	starts []int64, n, length int, first func(calendar.Date) calendar.Date,
-) (out []calendar.Interval) {
+func (o *Offer) periods(starts []int64, n, length int, first func(calendar.Date) calendar.Date) (out []calendar.Interval) {
 	if n == 0 {
 		return nil
 	}

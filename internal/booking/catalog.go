@@ -88,18 +88,29 @@ func (c *Catalog) Resource(id string) *Resource { return c.resources[id] }
 
 // Capacity returns how many claims may overlap at a resource while one of the service is there; 1 where neither is known.
 func (c *Catalog) Capacity(resource, service string) int {
+	n, _ := c.capacity(resource, service)
+	return n
+}
+
+// capacity is Capacity with the level at which it stands. That of a resource in several departments is by its first: however
+// a customer came, the resource is the same.
+func (c *Catalog) capacity(resource, service string) (int, Level) {
 	if s := c.services[service]; s != nil && s.Rules.Capacity != nil {
-		return *s.Rules.Capacity
+		return *s.Rules.Capacity, OfService
 	}
 	r := c.resources[resource]
 	if r == nil {
-		return 1
+		return 1, ByDefault
 	}
 	var department *Department
 	if len(r.Departments) > 0 {
 		department = c.departments[r.Departments[0]]
 	}
-	return value(levels(&c.business, department, r, nil).counting(r), 1, func(r *Rules) *int { return r.Capacity })
+	n, level := nearest(levels(&c.business, department, r, nil).counting(r), func(r *Rules) *int { return r.Capacity })
+	if n == nil {
+		return 1, ByDefault
+	}
+	return *n, level
 }
 
 // Reach returns how far from now the latest booking can end, buffers included.

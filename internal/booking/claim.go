@@ -44,20 +44,20 @@ type owner struct{ booking, hold string }
 
 func (c Claim) owner() owner { return owner{c.Booking, c.Hold} }
 
-// seat is the time of claims of one owner, and how many claims may be there at the same time as they are.
-type seat struct {
+// presence is the time of claims of one owner, and how many claims may be there at the same time as they are.
+type presence struct {
 	calendar.Interval
 	capacity int
 }
 
 // crowded reports whether one more claim, of a capacity, would be too many at some instant of want.
-func crowded(seats []seat, want calendar.Interval, capacity int) bool {
-	// The number only rises where a seat begins, so it is enough to count at those instants and at the start of want.
+func crowded(there []presence, want calendar.Interval, capacity int) bool {
+	// The number only rises where somebody comes, so it is enough to count at those instants and at the start of want.
 	at := func(instant int64) bool {
 		n, most := 1, capacity
-		for _, s := range seats {
-			if s.Start <= instant && instant < s.End {
-				n, most = n+1, min(most, s.capacity)
+		for _, p := range there {
+			if p.Start <= instant && instant < p.End {
+				n, most = n+1, min(most, p.capacity)
 			}
 		}
 		return n > most
@@ -65,8 +65,8 @@ func crowded(seats []seat, want calendar.Interval, capacity int) bool {
 	if at(want.Start) {
 		return true
 	}
-	for _, s := range seats {
-		if s.Start > want.Start && s.Start < want.End && at(s.Start) {
+	for _, p := range there {
+		if p.Start > want.Start && p.Start < want.End && at(p.Start) {
 			return true
 		}
 	}

@@ -4,105 +4,10 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"slotd/internal/calendar"
 )
-
-// Rule names a rule that is asked about a start. The values are from a closed set.
-type Rule string
-
-// The rules, in the order in which they are asked.
-const (
-	RuleNotice         Rule = "notice"
-	RuleHorizon        Rule = "horizon"
-	RuleHours          Rule = "hours"
-	RuleServiceHours   Rule = "service_hours"
-	RuleGrid           Rule = "grid"
-	RulePerDay         Rule = "max_per_day"
-	RulePerWeek        Rule = "max_per_week"
-	RuleServicePerDay  Rule = "service_max_per_day"
-	RuleServicePerWeek Rule = "service_max_per_week"
-	RuleCalendars      Rule = "calendars" // known well enough
-	RuleBusy           Rule = "busy"
-	RuleBookings       Rule = "bookings" // ours, with buffers and capacity
-	RuleNeeds          Rule = "needs"
-)
-
-// AllRules returns the names of all rules, in the order in which they are asked.
-func AllRules() []Rule {
-	return []Rule{
-		RuleNotice, RuleHorizon, RuleHours, RuleServiceHours, RuleGrid, RulePerDay, RulePerWeek, RuleServicePerDay,
-		RuleServicePerWeek, RuleCalendars, RuleBusy, RuleBookings, RuleNeeds,
-	}
-}
-
-var reasonCodes = [...]string{"free", "not_offered", "too_soon", "too_far", "capped", "unknown", "busy", "booked"}
-
-// Code returns the reason as a word for machines, from a closed set.
-func (r Reason) Code() string {
-	if r < 0 || int(r) >= len(reasonCodes) {
-		return "unknown"
-	}
-	return reasonCodes[r]
-}
-
-// Verdict is what one rule says of a start, and why.
-type Verdict struct {
-	Rule Rule
-	// Level is where the rule stands; ByDefault where it is no level's.
-	Level Level
-	// Reason is Free where the rule allows the start.
-	Reason Reason
-	// Limit is the notice or the horizon, or the grid. Bound is the first or the last start that a notice or a horizon
-	// allows, in Unix seconds.
-	Limit time.Duration
-	Bound int64
-	// Day says which hours hold on the date; of RuleHours and RuleServiceHours.
-	Day *Day
-	// Count is how many bookings and holds there are, and Most how many there may be; of caps, and of RuleBookings: there at
-	// the instant that has the least room.
-	Count, Most int
-	// Blocker is what takes the time; nil where nothing does.
-	Blocker *Blocker
-	// Unknown are the calendars that are not known well enough.
-	Unknown []calendar.ID
-	// Needs say of each need which resources could fill it; of RuleNeeds.
-	Needs [][]Option
-}
-
-// Blocker is an interval that takes time: somebody's event, of which nothing else is known, or what is ours.
-type Blocker struct {
-	calendar.Interval
-	// Calendar is that of an event, "" for a claim.
-	Calendar calendar.ID
-	// Booking is the id of a claim's booking, or of an event of ours; Hold says that a customer holds the time.
-	Booking string
-	Hold    bool
-	// Before and After are the buffers of a claim in seconds; they, or those of what was asked for, may be all that meets.
-	Before, After int64
-	// Beside says that the claim is on another resource, which shares a calendar.
-	Beside bool
-}
-
-// Padded returns the interval with the buffers.
-func (b Blocker) Padded() calendar.Interval { return b.Pad(b.Before, b.After) }
-
-// Option is a resource that could fill a need, by the offer by which it would, and what its rules say.
-type Option struct {
-	Offer    *Offer
-	Verdicts []Verdict
-}
-
-// Decided returns the verdict that decides: the first that does not allow the start, nil when all do.
-func Decided(all []Verdict) *Verdict {
-	i := slices.IndexFunc(all, func(v Verdict) bool { return v.Reason != Free })
-	if i < 0 {
-		return nil
-	}
-	return &all[i]
-}
 
 // Explain returns what every rule says of a start, in the order in which they are asked. The first that does not allow it is
 // what [Team.Check] answers. Where the start lies out of all bounds, no more is asked.
@@ -208,26 +113,9 @@ func (st *State) explainGrid(start int64) []Verdict {
 	return []Verdict{grid}
 }
 
-// narrows reports whether the service has hours of its own.
-func (o *Offer) narrows() bool {
-	r := o.rules[OfService]
-	return r.Hours != nil || r.Dates != nil
-}
-
-// unnarrowed returns the offer without the hours of the service.
-func (o *Offer) unnarrowed() *Offer {
-	if !o.narrows() {
-		return o
-	}
-	out := *o
-	out.rules[OfService] = &Rules{}
-	out.plan = &plan{offer: &out, days: make([]atomic.Pointer[openDay], fewestDays)}
-	return &out
-}
-
 func (st *State) explainCaps(start int64) (out []Verdict) {
 	for _, c := range st.offer.caps() {
-		v := Verdict{Rule: c.rule, Level: c.level, Most: c.most, Count: st.counted(start, c.week, c.own)}
+		v := Verdict{Rule: c.rule, Level: c.level, Most: c.most, Count: st.counted(start, c)}
 		if v.Count >= v.Most {
 			v.Reason = Capped
 		}
@@ -236,24 +124,21 @@ func (st *State) explainCaps(start int64) (out []Verdict) {
 	return out
 }
 
-// counted returns how many claims begin on the day, or in the week, of a start.
-func (st *State) counted(start int64, week, own bool) (n int) {
+// counted returns how many claims that a cap counts begin on the day, or in the week, of a start.
+func (st *State) counted(start int64, by capRule) (n int) {
 	zone := st.offer.Resource.Zone
 	asked := calendar.DateOf(start, zone)
 	for _, c := range st.facts.Claims {
-		if !st.counts(c) || own && c.Service != st.offer.Service.ID {
+		if !st.facts.takes(c) || by.service && c.Service != st.offer.Service.ID {
 			continue
 		}
 		d := calendar.DateOf(c.Start, zone)
-		if d == asked || week && monday(d) == monday(asked) {
+		if d == asked || by.week && monday(d) == monday(asked) {
 			n++
 		}
 	}
 	return n
 }
-
-// counts reports whether a claim takes time from who asks.
-func (st *State) counts(c Claim) bool { return c.Takes(st.facts.Now) && !st.facts.Asker.owns(c) }
 
 func (st *State) explainRoom(start int64) []Verdict {
 	want := st.offer.Span(start)
@@ -269,21 +154,13 @@ func (st *State) explainRoom(start int64) []Verdict {
 	foreign, ours := st.blockers()
 	busy := Verdict{Rule: RuleBusy}
 	if calendar.AnyOverlap(st.blocked, want) {
-		busy.Reason, busy.Blocker = Busy, first(foreign, want)
+		busy.Reason, busy.Blocker = Busy, earliest(foreign, want)
 	}
 	return []Verdict{known, busy, st.explainClaims(want, ours)}
 }
 
-// busy returns the nth busy document, nil when it is not known.
-func (f *Facts) busy(n int) *calendar.Busy {
-	if n >= len(f.Busy) {
-		return nil
-	}
-	return f.Busy[n]
-}
-
-// first returns the blocker that meets want and begins first; nil when none does.
-func first(all []Blocker, want calendar.Interval) (out *Blocker) {
+// earliest returns the blocker that meets want and begins first; nil when none does.
+func earliest(all []Blocker, want calendar.Interval) (out *Blocker) {
 	for i, b := range all {
 		if b.Padded().Overlaps(want) && (out == nil || b.Start < out.Start) {
 			out = &all[i]
@@ -304,7 +181,7 @@ type taker struct {
 func (st *State) blockers() (foreign []Blocker, ours []taker) {
 	mine := map[owner]int{} // → capacity
 	for _, c := range st.facts.Claims {
-		if st.counts(c) {
+		if st.facts.takes(c) {
 			if _, known := mine[c.owner()]; !known {
 				mine[c.owner()] = st.offer.catalog.Capacity(st.offer.Resource.ID, c.Service)
 			}
@@ -312,7 +189,7 @@ func (st *State) blockers() (foreign []Blocker, ours []taker) {
 		}
 	}
 	for _, c := range st.facts.Others {
-		if _, known := mine[c.owner()]; !known && st.counts(c) {
+		if _, known := mine[c.owner()]; !known && st.facts.takes(c) {
 			beside := claimed(c)
 			beside.Beside = true
 			ours = append(ours, taker{beside, c.owner(), 1})
@@ -333,7 +210,7 @@ func (st *State) blockers() (foreign []Blocker, ours []taker) {
 			b, of := Blocker{Interval: o.Interval, Calendar: id, Booking: o.Booking}, owner{booking: o.Booking}
 			capacity, known := mine[of]
 			switch {
-			case o.Booking == st.facts.Asker.Booking && o.Booking != "", st.facts.left(o, busy.Window):
+			case st.facts.passes(o, busy.Window):
 			case known:
 				ours = append(ours, taker{b, of, capacity})
 			default:
@@ -351,7 +228,7 @@ func claimed(c Claim) Blocker {
 
 // explainClaims says how many of ours are there at the instant that has the least room, and what takes it.
 func (st *State) explainClaims(want calendar.Interval, ours []taker) Verdict {
-	out := Verdict{Rule: RuleBookings, Level: st.offer.capacityLevel(), Most: st.offer.Capacity}
+	out := Verdict{Rule: RuleBookings, Level: st.offer.capacityLevel, Most: st.offer.Capacity}
 	padded := want.Pad(seconds(st.offer.Before), seconds(st.offer.After))
 	ours = slices.DeleteFunc(ours, func(t taker) bool { return !t.Padded().Overlaps(padded) })
 	slices.SortStableFunc(ours, func(a, b taker) int { return cmp.Compare(a.Start, b.Start) })

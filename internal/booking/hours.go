@@ -2,6 +2,7 @@ package booking
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"slotd/internal/calendar"
 )
@@ -27,7 +28,7 @@ type Day struct {
 	Holiday string
 	// Extra is the level whose extra opening was added; ByDefault: none was.
 	Extra Level
-	// Theirs are the hours of the resource before the service's own hours narrowed them; nil when it has none.
+	// Theirs are the hours of the resource, whatever the service says; Narrowed: the service has hours of its own.
 	Theirs   []Span
 	Narrowed bool
 }
@@ -45,8 +46,9 @@ func (o *Offer) On(d calendar.Date) Day {
 			break
 		}
 	}
+	day.Theirs = day.Spans
 	if spans, said := o.offered(d); said {
-		day.Theirs, day.Narrowed = day.Spans, true
+		day.Narrowed = true
 		day.Spans = overlap(day.Spans, spans)
 	}
 	return day
@@ -83,6 +85,23 @@ func (o *Offer) offered(d calendar.Date) (spans []Span, said bool) {
 		spans = unionSpans(spans, extra)
 	}
 	return spans, said
+}
+
+// narrows reports whether the service has hours of its own.
+func (o *Offer) narrows() bool {
+	r := o.rules[OfService]
+	return r.Hours != nil || r.Dates != nil
+}
+
+// unnarrowed returns the offer without the hours of the service.
+func (o *Offer) unnarrowed() *Offer {
+	if !o.narrows() {
+		return o
+	}
+	out := *o
+	out.rules[OfService] = &Rules{}
+	out.plan = &plan{offer: &out, days: make([]atomic.Pointer[openDay], fewestDays)}
+	return &out
 }
 
 // unionSpans returns what is in either, sorted and disjoint. Spans that only touch stay apart: each begins a grid of its own.

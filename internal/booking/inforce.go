@@ -32,7 +32,7 @@ func (o *Offer) InForce() []InForce {
 		length("horizon", o.Horizon, func(r *Rules) *time.Duration { return r.Horizon }),
 		length("cancel_notice", o.CancelNotice, func(r *Rules) *time.Duration { return r.CancelNotice }),
 		length("move_notice", o.MoveNotice, func(r *Rules) *time.Duration { return r.MoveNotice }),
-		{Name: "capacity", Level: o.capacityLevel(), Count: &o.Capacity},
+		{Name: "capacity", Level: o.capacityLevel, Count: &o.Capacity},
 		{Name: "any", Level: order, Text: o.Any.String()},
 	}
 	for _, c := range o.caps() {
@@ -44,8 +44,17 @@ func (o *Offer) InForce() []InForce {
 	return out
 }
 
-// Rules returns the names of the rules that are asked about a start of the offer, in order.
-func (o *Offer) Rules() []Rule {
+// Unasked returns the rules of the offer that [Team.Explain] did not ask, because the start lies out of all bounds. all is
+// what it returned.
+func (o *Offer) Unasked(all []Verdict) []Rule {
+	if !beyond(all) {
+		return nil
+	}
+	return o.asked()[len(all):]
+}
+
+// asked returns the rules that are asked about a start of the offer, in order.
+func (o *Offer) asked() []Rule {
 	out := []Rule{RuleNotice, RuleHorizon, RuleHours}
 	if o.narrows() {
 		out = append(out, RuleServiceHours)
@@ -68,37 +77,4 @@ func (o *Offer) gridLevel() Level {
 		_, level = nearest(o.rules, func(r *Rules) *time.Duration { return r.Duration })
 	}
 	return level
-}
-
-// limit is a cap of an offer.
-type limit struct {
-	rule  Rule
-	level Level
-	most  int
-	week  bool
-	own   bool // of the service
-}
-
-// capacityLevel returns where the capacity stands.
-func (o *Offer) capacityLevel() Level {
-	rules := o.rules.counting(o.Resource)
-	rules[OfService] = o.rules[OfService]
-	_, level := nearest(rules, func(r *Rules) *int { return r.Capacity })
-	return level
-}
-
-// caps returns the caps that there are.
-func (o *Offer) caps() (out []limit) {
-	theirs := o.rules.counting(o.Resource)
-	_, day := nearest(theirs, func(r *Rules) *int { return r.PerDay })
-	_, week := nearest(theirs, func(r *Rules) *int { return r.PerWeek })
-	for _, c := range []limit{
-		{RulePerDay, day, o.PerDay, false, false}, {RulePerWeek, week, o.PerWeek, true, false},
-		{RuleServicePerDay, OfService, o.ServicePerDay, false, true}, {RuleServicePerWeek, OfService, o.ServicePerWeek, true, true},
-	} {
-		if c.most > 0 {
-			out = append(out, c)
-		}
-	}
-	return out
 }

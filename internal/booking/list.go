@@ -35,10 +35,9 @@ func (st *State) HasSlot(d calendar.Date) bool {
 
 // sweep goes through the start times of a run once, and through all that could bar them beside it.
 type sweep struct {
-	state                          *State
-	at, last                       int64
-	step                           int64
-	blocked, claimed, full, filled cursor
+	state                               *State
+	at, last, step                      int64
+	blocked, claimed, full, serviceFull cursor
 }
 
 func (st *State) sweep(r run) sweep {
@@ -46,7 +45,7 @@ func (st *State) sweep(r run) sweep {
 	s := sweep{state: st, at: r.first, last: min(r.last, st.bounds.Latest, st.known.End-length), step: r.step}
 	s.skip(max(st.bounds.Earliest, st.known.Start))
 	s.blocked, s.claimed = newCursor(st.blocked, s.at), newCursor(st.claimed, s.at)
-	s.full, s.filled = newCursor(st.full, s.at), newCursor(st.filled, s.at)
+	s.full, s.serviceFull = newCursor(st.full, s.at), newCursor(st.serviceFull, s.at)
 	return s
 }
 
@@ -63,7 +62,7 @@ func (s *sweep) next() (start int64, ok bool) {
 	for s.at <= s.last {
 		start, end := s.at, s.at+length
 		until := max(s.blocked.meets(start, end), s.claimed.meets(start, end),
-			s.full.meets(start, start+1), s.filled.meets(start, start+1))
+			s.full.meets(start, start+1), s.serviceFull.meets(start, start+1))
 		if until > start {
 			s.skip(until)
 			continue

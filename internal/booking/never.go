@@ -94,42 +94,42 @@ func (c *Catalog) pair(r *Resource, service string, now time.Time) pair {
 	return p
 }
 
-// dead returns the keys of which all pairs can never be booked, with the reasons: those that not all have are said to be of
-// the other half of the pair.
+// dead returns the keys of which all pairs can never be booked, with the reasons. A pair is one of its key, and told apart
+// from the others of that key by its other half.
 func dead(pairs []pair, halves func(pair) (key, other string)) map[string][]string {
-	type whole struct {
-		of    map[string][]string // reason → of whom
-		order []string
-		n     int
-		alive bool
-	}
-	all := map[string]*whole{}
+	of, alive := map[string][]pair{}, map[string]bool{}
 	for _, p := range pairs {
-		key, other := halves(p)
-		w := all[key]
-		if w == nil {
-			w = &whole{of: map[string][]string{}}
-			all[key] = w
-		}
-		w.n, w.alive = w.n+1, w.alive || !p.always
-		for _, n := range p.never {
-			for _, why := range n.Why {
-				w.order = appendNew(w.order, why)
-				w.of[why] = append(w.of[why], other)
-			}
-		}
+		key, _ := halves(p)
+		of[key] = append(of[key], p)
+		alive[key] = alive[key] || !p.always
 	}
 	out := map[string][]string{}
-	for key, w := range all {
-		for _, why := range w.order {
-			if w.alive {
-				break
-			}
-			if len(w.of[why]) < w.n {
-				why = strings.Join(w.of[why], ", ") + ": " + why
-			}
-			out[key] = append(out[key], why)
+	for key, all := range of {
+		if !alive[key] {
+			out[key] = together(all, func(p pair) string { _, other := halves(p); return other })
 		}
+	}
+	return out
+}
+
+// together returns why none of the pairs can ever be booked, each reason once. Those that not all have are said to be of the
+// ones that do.
+func together(pairs []pair, name func(pair) string) (out []string) {
+	var order []string
+	of := map[string][]string{} // reason → of whom
+	for _, p := range pairs {
+		for _, n := range p.never {
+			for _, why := range n.Why {
+				order = appendNew(order, why)
+				of[why] = append(of[why], name(p))
+			}
+		}
+	}
+	for _, why := range order {
+		if len(of[why]) < len(pairs) {
+			why = strings.Join(of[why], ", ") + ": " + why
+		}
+		out = append(out, why)
 	}
 	return out
 }
@@ -202,12 +202,8 @@ func (o *Offer) closed(days func(func(calendar.Date) bool)) string {
 	var longest int64
 	for d := range days {
 		day := o.On(d)
-		theirs := day.Spans
-		if day.Narrowed {
-			theirs = day.Theirs
-		}
 		said = said || day.Rule == Weekly || day.Rule == OnDate
-		there = there || len(theirs) > 0
+		there = there || len(day.Theirs) > 0
 		both = both || len(day.Spans) > 0
 		open := o.plan.day(d).open
 		for i := range open {

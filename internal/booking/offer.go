@@ -33,11 +33,12 @@ type Offer struct {
 	// OneOpen is the level at which a customer can have only one booking to come; ByDefault: at none.
 	OneOpen Level
 
-	catalog  *Catalog
-	beside   map[string]*Offer // see Beside
-	rules    ruleLevels
-	holidays []*Holiday
-	plan     *plan
+	catalog       *Catalog
+	beside        map[string]*Offer // see Beside
+	rules         ruleLevels
+	capacityLevel Level // where Capacity stands
+	holidays      []*Holiday
+	plan          *plan
 }
 
 // ruleLevels are the rules that could hold, by level. That of ByDefault says nothing, as does one that is missing.
@@ -55,8 +56,8 @@ func levels(b *Business, d *Department, r *Resource, s *Service) ruleLevels {
 	return out
 }
 
-// counting returns the levels that say how many bookings a resource takes. Of one that customers cannot choose, such as a room that
-// many doctors share, only its own does: what a business says of its doctors is not meant for it.
+// counting returns the levels that say how many bookings a resource takes. Of one that customers cannot choose, such as a room
+// that many doctors share, only its own does: what a business says of its doctors is not meant for it.
 func (l ruleLevels) counting(r *Resource) ruleLevels {
 	l[OfService] = l[ByDefault]
 	if len(r.Services) == 0 {
@@ -93,7 +94,7 @@ func newOffer(c *Catalog, d *Department, r *Resource, s *Service) *Offer {
 	o.Horizon = value(all, DefaultHorizon, func(r *Rules) *time.Duration { return r.Horizon })
 	o.CancelNotice = value(all, 0, func(r *Rules) *time.Duration { return r.CancelNotice })
 	o.MoveNotice = value(all, 0, func(r *Rules) *time.Duration { return r.MoveNotice })
-	o.Capacity = c.Capacity(r.ID, s.ID)
+	o.Capacity, o.capacityLevel = c.capacity(r.ID, s.ID)
 	o.Any = value(all, LeastBusy, func(r *Rules) *Order { return r.Any })
 	if one, level := nearest(all, func(r *Rules) *bool { return r.OneOpen }); one != nil && *one {
 		o.OneOpen = level
@@ -224,23 +225,6 @@ func (o *Offer) accompany(shared map[besideKey]*Offer) {
 			o.beside[id] = shared[key]
 		}
 	}
-}
-
-// capped reports whether the number of bookings on a day or in a week matters.
-func (o *Offer) capped() bool {
-	return o.PerDay+o.PerWeek+o.ServicePerDay+o.ServicePerWeek > 0
-}
-
-// Near returns those of the facts that can matter to an appointment from start on: for a question about a single start
-// there is no need to prepare the whole horizon. The answers are the same.
-func (o *Offer) Near(f Facts, start int64) Facts {
-	span := o.Claim(start, "").Padded()
-	counted := span
-	if o.capped() {
-		const week = 8 * 24 * 60 * 60 // more than the local week around any instant
-		counted = span.Pad(week, week)
-	}
-	return f.near(span, counted)
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -223,10 +223,10 @@ func (b *Booking) DeletedSince(placement int, at time.Time) bool {
 // Crowded reports whether somebody else's claims leave the booking no place on a resource: a person moved it there, or
 // another. Buffers do not count. The capacity is that of a resource while a service is there.
 func (b *Booking) Crowded(claims []Claim, capacity func(service string) int, now int64) bool {
-	var others []seat
+	var others []presence
 	for _, c := range claims {
 		if c.Booking != "" && c.Booking != b.ID && c.Takes(now) {
-			others = append(others, seat{c.Interval, capacity(c.Service)})
+			others = append(others, presence{c.Interval, capacity(c.Service)})
 		}
 	}
 	return crowded(others, b.Interval, capacity(b.Service))

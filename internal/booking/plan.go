@@ -2,6 +2,7 @@ package booking
 
 import (
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +32,7 @@ type run struct{ first, last, step int64 }
 type planKey struct {
 	zone                          *time.Location
 	department, resource, service *Rules
-	holidays                      string
+	holidays                      string // the numbers of those that close it
 	duration, grid, horizon       time.Duration
 }
 
@@ -50,7 +51,7 @@ func planOf(o *Offer, plans map[planKey]*plan) *plan {
 	holidays := o.catalog.business.Holidays
 	for i := range holidays {
 		if slices.Contains(o.holidays, &holidays[i]) {
-			key.holidays += string(rune(i + 1))
+			key.holidays += strconv.Itoa(i) + ","
 		}
 	}
 	if plans[key] == nil {

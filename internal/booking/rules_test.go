@@ -110,6 +110,12 @@ func (p *practice) by(t *testing.T, department, service, day string, want ...str
 	if !slices.Equal(got, want) {
 		t.Errorf("%s on %s: %v, want %v", service, day, got, want)
 	}
+	for at := date(t, day).Interval(p.Zone).Start; at < date(t, day).Interval(p.Zone).End; at += 15 * minute {
+		all := booking.NewState(o, o.Bounds(p.now), p.f).Check(at)
+		if near := booking.NewState(o, o.Bounds(p.now), o.Near(p.f, at)).Check(at); near != all {
+			t.Errorf("%s at %v: %s, and by what is near %s", service, inZone([]int64{at}, p.Zone), all, near)
+		}
+	}
 }
 
 // expect is by for a check-up by way of the skin department.
@@ -300,6 +306,29 @@ func TestRuleMaxPerDayCountsHolds(t *testing.T) {
 	p.expect(t, "2026-06-10", "09:00", "10:00", "11:00")
 }
 
+// TestRuleMaxPerDayWhereMidnightComesTwice: a day of which clocks show the last hour again, after midnight, is one day.
+func TestRuleMaxPerDayWhereMidnightComesTwice(t *testing.T) {
+	always := []booking.Span{{From: 0, To: 1440}}
+	o := offer(
+		booking.Resource{ID: "adams", Zone: zone(t, "America/St_Johns"), Rules: booking.Rules{
+			Hours: &booking.Hours{always, always, always, always, always, always, always}, PerDay: new(1),
+		}},
+		booking.Service{ID: "call", Rules: booking.Rules{Duration: new(time.Minute)}})
+	f := known(time.Unix(unix(t, "2010-11-01T00:00:00Z"), 0))
+	f.Claims = []booking.Claim{o.Claim(unix(t, "2010-11-06T15:00:00Z"), "a")}
+	st := booking.NewState(o, booking.Bounds{Latest: 1 << 40}, f)
+	for at, want := range map[string]booking.Reason{
+		"2010-11-07T02:29:00Z": booking.Capped, // 23:59
+		"2010-11-07T02:30:00Z": booking.Free,   // 00:00 of the next day
+		"2010-11-07T03:00:00Z": booking.Capped, // 23:30 again
+		"2010-11-07T03:30:00Z": booking.Free,   // and 00:00
+	} {
+		if got := st.Check(unix(t, at)); got != want {
+			t.Errorf("%s: %s, want %s", at, got, want)
+		}
+	}
+}
+
 func TestRuleMaxPerDayOfService(t *testing.T) {
 	p := newPractice(t)
 	p.Rules.PerDay, p.Services[0].Rules.PerDay = new(3), new(1)
@@ -320,6 +349,9 @@ func TestRuleMaxPerWeek(t *testing.T) {
 	p.expect(t, "2026-06-10")
 	p.expect(t, "2026-06-05", "09:00", "10:00", "11:00")
 	p.expect(t, "2026-06-15", "09:00", "10:00", "11:00")
+	p.Rules.Extra = on(t, "2026-06-07", "22:00-23:00", "2026-06-14", "22:00-23:00")
+	p.expect(t, "2026-06-07", "22:00")
+	p.expect(t, "2026-06-14")
 	p.by(t, "allergy", "checkup", "2026-06-10", "09:00", "10:00", "11:00")
 }
 
@@ -409,6 +441,8 @@ func TestRuleNeeds(t *testing.T) {
 	taken := booking.Claim{Interval: calendar.Interval{
 		Start: p.at(t, "2026-06-10 10:30"), End: p.at(t, "2026-06-10 10:40"),
 	}, Booking: "a"}
+	expect([]booking.Claim{taken}, "09:00", "11:00")
+	p.Services[0].Rules.PerDay, taken.Service = new(1), "checkup" // which caps check-ups at a doctor
 	expect([]booking.Claim{taken}, "09:00", "11:00")
 	room.PerDay = new(1)
 	expect([]booking.Claim{taken})

@@ -63,10 +63,7 @@ func on(d calendar.Date) string { return " on " + DayLabel(d) }
 
 // sentence says when the resource is there, and by which rule: closed on Fri 25 Dec by the holiday "Christmas".
 func (d *Day) sentence(on string) string {
-	spans, by := d.Spans, ""
-	if d.Narrowed {
-		spans = d.Theirs
-	}
+	by := ""
 	switch d.Rule {
 	case OnDate:
 		by = ", which has hours of its own"
@@ -81,7 +78,7 @@ func (d *Day) sentence(on string) string {
 		}
 		by = fmt.Sprintf(" with an extra opening (%s)%s", d.Extra, by)
 	}
-	return opening("open", spans, on) + by
+	return opening("open", d.Theirs, on) + by
 }
 
 // Day returns what the rules about hours say of a day in one line, without its date. Start does not matter.
@@ -125,14 +122,11 @@ func (w Words) serviceHours(v *Verdict) string {
 
 // Open returns the hours that a verdict of RuleHours or RuleServiceHours goes by.
 func (w Words) Open(v *Verdict) []Span {
-	switch {
-	case v.Rule == RuleServiceHours:
+	if v.Rule == RuleServiceHours {
 		spans, _ := w.Offer.offered(w.date())
 		return spans
-	case v.Day.Narrowed:
-		return v.Day.Theirs
 	}
-	return v.Day.Spans
+	return v.Day.Theirs
 }
 
 // misses names the time of the appointment where some hours do not cover it.

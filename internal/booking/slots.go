@@ -1,15 +1,11 @@
 package booking
 
-import (
-	"slices"
-
-	"slotd/internal/calendar"
-)
+import "slotd/internal/calendar"
 
 // Reason says why a start time can or cannot be booked. The zero value means that it can.
 type Reason int
 
-// The reasons, in the order in which they are asked.
+// The reasons. Of several resources, or of those that could fill a need, the greatest counts: it came closest.
 const (
 	Free       Reason = iota
 	NotOffered        // not a start time of the resource and the service
@@ -34,6 +30,16 @@ func (r Reason) String() string {
 	return reasonNames[r]
 }
 
+var reasonCodes = [...]string{"free", "not_offered", "too_soon", "too_far", "capped", "unknown", "busy", "booked"}
+
+// Code returns the reason as a word for machines, from a closed set.
+func (r Reason) Code() string {
+	if r < 0 || int(r) >= len(reasonCodes) {
+		return "unknown"
+	}
+	return reasonCodes[r]
+}
+
 // State is what one resource's time looks like at one moment: everything that decides whether a service can start at an
 // instant. Make it with [NewState]; it may be read concurrently.
 type State struct {
@@ -43,10 +49,10 @@ type State struct {
 	known   calendar.Interval   // covered by every blocking calendar; empty when one of them is not known
 	blocked []calendar.Interval // sorted, disjoint: what is busy whatever the capacity
 	claimed []calendar.Interval // sorted, disjoint: where our claims leave no room, grown by the service's buffers
-	taken   []seat              // our claims beside which there may be room, buffers included
-	// full and filled are the days and weeks, sorted and disjoint, in which no more may begin: of the resource, and of the
-	// service at it. They bound starts, not the time that is taken.
-	full, filled []calendar.Interval
+	taken   []presence          // our claims beside which there may be room, buffers included
+	// full and serviceFull are the days and weeks, sorted and disjoint, in which no more may begin: of anything at the
+	// resource, and of the service at it. They bound starts, not the time that is taken.
+	full, serviceFull []calendar.Interval
 }
 
 // Bounds limit start times: Earliest <= start <= Latest, in Unix seconds.
@@ -59,37 +65,12 @@ func (b Bounds) With(o Bounds) Bounds {
 	return Bounds{Earliest: min(b.Earliest, o.Earliest), Latest: max(b.Latest, o.Latest)}
 }
 
-// Facts are the inputs of a State.
-type Facts struct {
-	// Busy has one entry for each calendar that blocks the resource. A nil entry is a calendar that is not known.
-	Busy []*calendar.Busy
-	// Claims are those of the resource itself, Others those of resources that share a calendar with it.
-	Claims, Others []Claim
-	// Now is the moment of the question, in Unix seconds: holds that ended by then take nothing.
-	Now int64
-	// Asker is who asks: what it has claimed itself hides nothing from it.
-	Asker Asker
-}
-
-// Asker names the claims of who asks; empty fields name none.
-type Asker struct {
-	// Visit is the key of the visit whose hold is its own.
-	Visit string
-	// Booking is the id of the booking that is to be moved.
-	Booking string
-}
-
-// owns reports whether the claim is the asker's own.
-func (a Asker) owns(c Claim) bool {
-	return a.Visit != "" && c.Hold == a.Visit || a.Booking != "" && c.Booking == a.Booking
-}
-
 // NewState prepares the facts for questions about one service at one resource.
 func NewState(o *Offer, b Bounds, f Facts) *State {
 	st := &State{offer: o, facts: f, bounds: b, known: coverage(o.Resource, f.Busy)}
 	own := map[owner]*owned{} // of bookings, claims with the events that are theirs
 	for _, c := range f.Claims {
-		if c.Takes(f.Now) && !f.Asker.owns(c) {
+		if f.takes(c) {
 			of := own[c.owner()]
 			if of == nil {
 				of = &owned{capacity: o.catalog.Capacity(o.Resource.ID, c.Service)}
@@ -98,10 +79,10 @@ func NewState(o *Offer, b Bounds, f Facts) *State {
 			of.spans = append(of.spans, c.Padded())
 		}
 	}
-	st.blocked = st.block(f, own)
-	st.take(f, own)
+	st.block(own)
+	st.take(own)
 	if o.capped() {
-		st.cap(f)
+		st.countCaps()
 	}
 	return st
 }
@@ -112,11 +93,11 @@ type owned struct {
 	capacity int
 }
 
-// block returns the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
+// block finds the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
 // claim of one booking count once. Those at a time that their booking has left block nothing.
-func (st *State) block(f Facts, own map[owner]*owned) []calendar.Interval {
+func (st *State) block(own map[owner]*owned) {
 	blocks := make([]calendar.Interval, 0, 64)
-	for _, busy := range f.Busy {
+	for _, busy := range st.facts.Busy {
 		if busy == nil {
 			continue
 		}
@@ -124,7 +105,7 @@ func (st *State) block(f Facts, own map[owner]*owned) []calendar.Interval {
 		for _, o := range busy.Own {
 			claims := own[owner{booking: o.Booking}]
 			switch {
-			case o.Booking == f.Asker.Booking && o.Booking != "", f.left(o, busy.Window):
+			case st.facts.passes(o, busy.Window):
 			case claims != nil:
 				claims.spans = append(claims.spans, o.Interval)
 			default:
@@ -132,61 +113,13 @@ func (st *State) block(f Facts, own map[owner]*owned) []calendar.Interval {
 			}
 		}
 	}
-	return calendar.Union(blocks)
-}
-
-// near returns those of the facts that can matter to an appointment within span, its buffers included, and the claims that
-// can matter to its caps.
-func (f Facts) near(span, counted calendar.Interval) Facts {
-	here := map[owner]bool{} // who has an event near, or a claim on another resource: with its claims they count once
-	for _, c := range f.Others {
-		if c.Padded().Overlaps(span) {
-			here[c.owner()] = true
-		}
-	}
-	busy := make([]*calendar.Busy, len(f.Busy))
-	for i, b := range f.Busy {
-		if b == nil {
-			continue
-		}
-		first := calendar.FirstOverlap(b.Foreign, span.Start)
-		last := first
-		for last < len(b.Foreign) && b.Foreign[last].Start < span.End {
-			last++
-		}
-		busy[i] = &calendar.Busy{Window: b.Window, Foreign: b.Foreign[first:last]}
-		for _, o := range b.Own {
-			if o.Overlaps(span) {
-				busy[i].Own, here[owner{booking: o.Booking}] = append(busy[i].Own, o), true
-			}
-		}
-	}
-	matter := func(claims []Claim, span calendar.Interval) []Claim {
-		var out []Claim
-		for _, c := range claims {
-			if c.Padded().Overlaps(span) || here[c.owner()] {
-				out = append(out, c)
-			}
-		}
-		return out
-	}
-	f.Busy, f.Claims, f.Others = busy, matter(f.Claims, counted), matter(f.Others, span)
-	return f
-}
-
-// left reports whether our event is mirrored at a time that its booking has left. Mirrored events are cut to the window.
-func (f *Facts) left(o calendar.Own, window calendar.Interval) bool {
-	gone := func(c Claim) bool {
-		return c.Left && c.Booking == o.Booking &&
-			max(c.Start, window.Start) == o.Start && min(c.End, window.End) == o.End
-	}
-	return slices.ContainsFunc(f.Claims, gone) || slices.ContainsFunc(f.Others, gone)
+	st.blocked = calendar.Union(blocks)
 }
 
 // take divides our claims. What leaves room for nobody is claimed, grown by the buffers that the asked service needs around
 // itself: claims of other resources, those of a capacity of one, and all where the asked service has that itself. The rest
 // is counted.
-func (st *State) take(f Facts, own map[owner]*owned) {
+func (st *State) take(own map[owner]*owned) {
 	before, after := seconds(st.offer.Before), seconds(st.offer.After)
 	var alone []calendar.Interval
 	add := func(t calendar.Interval, capacity int) {
@@ -195,10 +128,10 @@ func (st *State) take(f Facts, own map[owner]*owned) {
 			alone = append(alone, t.Pad(after, before))
 			return
 		}
-		st.taken = append(st.taken, seat{t, capacity})
+		st.taken = append(st.taken, presence{t, capacity})
 	}
-	for _, c := range f.Others {
-		if own[c.owner()] == nil && c.Takes(f.Now) && !f.Asker.owns(c) {
+	for _, c := range st.facts.Others {
+		if own[c.owner()] == nil && st.facts.takes(c) {
 			add(c.Padded(), 1)
 		}
 	}
@@ -235,7 +168,7 @@ func (st *State) Check(start int64) Reason {
 		return TooFar
 	case !st.offers(start):
 		return NotOffered
-	case within(st.full, start), within(st.filled, start):
+	case within(st.full, start), within(st.serviceFull, start):
 		return Capped
 	}
 	return st.Room(start)

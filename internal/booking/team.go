@@ -26,7 +26,7 @@ func (t *Team) Day(dst []int64, d calendar.Date) []int64 {
 	if len(t.needs) == 0 {
 		return dst
 	}
-	var found seats
+	var found lineup
 	kept := slices.DeleteFunc(dst[before:], func(start int64) bool { return !t.fill(start, (*State).accompany, &found) })
 	return dst[:before+len(kept)]
 }
@@ -36,7 +36,7 @@ func (t *Team) HasSlot(d calendar.Date) bool {
 	if len(t.needs) == 0 {
 		return t.chosen.HasSlot(d)
 	}
-	var found seats
+	var found lineup
 	for _, r := range t.chosen.offer.plan.day(d).runs {
 		s := t.chosen.sweep(r)
 		for start, ok := s.next(); ok; start, ok = s.next() {
@@ -67,7 +67,7 @@ func (t *Team) Room(start int64) (Reason, []*Resource) {
 
 // complete fills the needs by those that ask says are free.
 func (t *Team) complete(start int64, ask func(*State, int64) Reason) (Reason, []*Resource) {
-	var found seats
+	var found lineup
 	if !t.fill(start, ask, &found) {
 		return t.lacking(start, ask), nil
 	}
@@ -81,18 +81,18 @@ func (t *Team) complete(start int64, ask func(*State, int64) Reason) (Reason, []
 // MostNeeds is how many needs a service can have.
 const MostNeeds = 8
 
-// seats are the chosen state and one for each need.
-type seats [1 + MostNeeds]*State
+// lineup is the chosen state and one for each need.
+type lineup [1 + MostNeeds]*State
 
 // fill finds the chosen state and one for each need, all of different resources, and reports whether there is such a choice.
 // ask says whether one is free.
-func (t *Team) fill(start int64, ask func(*State, int64) Reason, found *seats) bool {
+func (t *Team) fill(start int64, ask func(*State, int64) Reason, found *lineup) bool {
 	found[0] = t.chosen
 	return len(t.needs) <= MostNeeds && t.fillNeed(0, start, ask, found)
 }
 
 // fillNeed tries the resources of the nth need with all that is left for the others. Needs are few.
-func (t *Team) fillNeed(n int, start int64, ask func(*State, int64) Reason, found *seats) bool {
+func (t *Team) fillNeed(n int, start int64, ask func(*State, int64) Reason, found *lineup) bool {
 	if n == len(t.needs) {
 		return true
 	}

@@ -272,25 +272,32 @@ func TestTeam(t *testing.T) {
 }
 
 // TestTeamWhereMidnightComesTwice: clocks that go back just after midnight show the day before again; a room that is always
-// open is open then too.
+// open is open then too, and so is one that opened at the first midnight.
 func TestTeamWhereMidnightComesTwice(t *testing.T) {
 	loc := zone(t, "America/St_Johns")
 	s := booking.Service{ID: "call", Rules: booking.Rules{Duration: new(time.Minute)}}
-	always := func(id string) *booking.State {
+	open := func(id string, days ...time.Weekday) *booking.State {
 		r := booking.Resource{ID: id, Zone: loc, Blocks: []calendar.ID{"g/" + calendar.ID(id)}}
-		whole := []booking.Span{{From: 0, To: 24 * 60}}
-		r.Rules.Hours = &booking.Hours{whole, whole, whole, whole, whole, whole, whole}
+		r.Rules.Hours = &booking.Hours{}
+		for _, day := range days {
+			r.Rules.Hours[day] = []booking.Span{{From: 0, To: 24 * 60}}
+		}
 		f := booking.Facts{Busy: []*calendar.Busy{{Window: calendar.Interval{End: 1 << 40}}}}
 		return booking.NewState(offer(r, s), booking.Bounds{Latest: 1 << 40}, f)
 	}
-	team := booking.NewTeam(always("adams"), []*booking.State{always("room")})
+	adams := open("adams", time.Saturday, time.Sunday)
+	always := booking.NewTeam(adams, []*booking.State{open("room", time.Saturday, time.Sunday)})
+	onSunday := booking.NewTeam(adams, []*booking.State{open("room", time.Sunday)})
 	for _, at := range []string{"2010-11-07T02:29:00Z", "2010-11-07T02:30:00Z", "2010-11-07T02:55:00Z", "2010-11-07T03:30:00Z"} {
-		start, err := time.Parse(time.RFC3339, at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if why, _ := team.Check(start.Unix()); why != booking.Free {
+		if why, _ := always.Check(unix(t, at)); why != booking.Free {
 			t.Errorf("%s: %s", at, why)
+		}
+		want := booking.Free
+		if at < "2010-11-07T02:30" {
+			want = booking.NotOffered
+		}
+		if why, _ := onSunday.Check(unix(t, at)); why != want {
+			t.Errorf("%s, with a room that opens on Sunday: %s, want %s", at, why, want)
 		}
 	}
 }
