@@ -285,11 +285,12 @@ func (r *retention) booking(ctx context.Context, id string) error {
 	return nil
 }
 
-// deleteBooking removes a booking that nothing waits for.
+// deleteBooking removes a booking that nothing waits for. The time that it took outlives it for a few days, as every claim
+// does: the caps of a week still count it.
 func (t *Tx) deleteBooking(b *booking.Booking, now time.Time) error {
 	for _, resource := range b.Resources() {
 		err := t.changeClaims(resource, now.Unix(), func(claims []booking.Claim) []booking.Claim {
-			return booking.WithoutBooking(claims, b.ID)
+			return slices.DeleteFunc(claims, func(c booking.Claim) bool { return c.Left && c.Booking == b.ID })
 		})
 		if err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"slotd/internal/booking"
 	"slotd/store/kv"
 )
 
@@ -49,7 +48,7 @@ func (r *retention) toCome(g getter, key string) (left []string, gone int, err e
 		if err != nil {
 			return nil, 0, err
 		}
-		if b != nil && b.Status == booking.Confirmed && b.End > r.Now.Unix() {
+		if b != nil && b.ToCome(r.Now.Unix()) {
 			left = append(left, id)
 		}
 	}

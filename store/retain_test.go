@@ -224,7 +224,7 @@ func TestRetentionKilledAnywhere(t *testing.T) {
 			settled(t, s, id)
 			spent(t, s, "v"+id, id, created)
 		}
-		r := Retention{Now: created.Add(72 * time.Hour), Bookings: 48 * time.Hour, Visits: 1000 * time.Hour, Most: 1000}
+		r := Retention{Now: created.Add(20 * 24 * time.Hour), Bookings: 48 * time.Hour, Visits: 1000 * time.Hour, Most: 1000}
 		dying := open(t, &interrupted{DB: db, left: after})
 		_, err := dying.Retain(t.Context(), r)
 		if err != nil && !errors.Is(err, errKilled) {
@@ -240,5 +240,32 @@ func TestRetentionKilledAnywhere(t *testing.T) {
 		if err == nil {
 			return
 		}
+	}
+}
+
+// TestRetentionKeepsTheWeek: where bookings are kept for a day only, their time still counts for the caps of its week.
+func TestRetentionKeepsTheWeek(t *testing.T) {
+	s := newStore(t)
+	start := created.Add(48 * time.Hour)
+	insertNew(t, s, begun("seen", start, created), booking.Person{Name: "Ann Example"})
+	settled(t, s, "seen")
+	const day = 24 * time.Hour
+	end := start.Add(30 * time.Minute)
+	kept := func() (n int) {
+		t.Helper()
+		view(t, s, func(r *Reader) error {
+			claims, err := r.Claims("adams")
+			n = len(claims)
+			return err
+		})
+		return n
+	}
+	same(t, "removed", Removed{Bookings: 1}, retain(t, s, Retention{Now: end.Add(day), Bookings: day, Visits: day, Most: 1000}))
+	if kept() != 1 {
+		t.Error("the time of a booking of this week is forgotten")
+	}
+	retain(t, s, Retention{Now: end.Add(10 * day), Bookings: day, Visits: day, Most: 1000})
+	if kept() != 0 {
+		t.Error("a claim of the week before is left")
 	}
 }

@@ -121,7 +121,7 @@ func (v *verifier) complete(id string, e *verified) {
 
 // coming reports whether the booking must hold its claims.
 func (v *verifier) coming(e *verified) bool {
-	return e.Booking != nil && e.Status == booking.Confirmed && e.End > v.now
+	return e.Booking != nil && e.ToCome(v.now)
 }
 
 // forgotten reports whether the index entry of a placement's event may have been dropped: the booking ended before the
