@@ -230,7 +230,7 @@ func (a *api) lost(ctx context.Context, b *booking.Booking, m desk.Move, why boo
 		says = cmp.Or(a.beyond(ctx, resource, m.Start+b.End-b.Start+b.After), says)
 	}
 	_, _ = fmt.Fprintf(&text, "%s cannot be moved to %s with %s: %s", b.Reference, at.Format(whenLayout), resource, says)
-	free, err := a.cfg.Desk.Alternatives(ctx, "", desk.Choice{Service: b.Service, Resource: resource}, m.Start, nearby)
+	free, err := a.cfg.Desk.Destinations(ctx, b, resource, m.Start, nearby)
 	if err == nil && len(free) > 0 {
 		text.WriteString("\nThe nearest free times there:")
 		for _, s := range free {
@@ -238,8 +238,8 @@ func (a *api) lost(ctx context.Context, b *booking.Booking, m desk.Move, why boo
 		}
 	}
 	past := m.Start <= a.cfg.Now().Unix()
-	if !m.Force && !past && (why == booking.NotOffered || why == booking.TooFar || why == booking.TooSoon) {
-		text.WriteString("\n--force overrides hours, grid, notice and horizon, not what is busy.")
+	if !m.Force && !past && (why == booking.NotOffered || why == booking.TooFar || why == booking.TooSoon || why == booking.Capped) {
+		text.WriteString("\n--force overrides hours, grid, notice, horizon and caps, not what is busy.")
 	}
 	return errors.New(text.String())
 }

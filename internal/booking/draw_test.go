@@ -131,9 +131,7 @@ func drawBusiness(t *rapid.T, loc, elsewhere *time.Location, d calendar.Date) bo
 		for _, s := range b.Services {
 			r.Services = append(r.Services, s.ID)
 		}
-		for _, id := range []calendar.ID{"clinic/a", "clinic/b", "clinic/c"}[:rapid.IntRange(1, 3).Draw(t, "calendars")] {
-			r.Blocks = append(r.Blocks, id)
-		}
+		r.Blocks = []calendar.ID{"clinic/a", "clinic/b", "clinic/c"}[:rapid.IntRange(1, 3).Draw(t, "calendars")]
 		b.Resources = append(b.Resources, r)
 	}
 	b.Holidays = drawHolidays(t, &b, d)

@@ -92,7 +92,8 @@ func (st *State) explainHours(start int64) []Verdict {
 	out := []Verdict{hours}
 	if o.narrows() {
 		offered := Verdict{Rule: RuleServiceHours, Level: OfService, Day: &day}
-		if !o.plan.covers(o.Span(start)) {
+		// Where the resource is not there, the service says no only by its own hours.
+		if together := o.plan.covers(o.Span(start)); !together && (hours.Reason == Free || !o.unattended().plan.covers(o.Span(start))) {
 			offered.Reason = NotOffered
 		}
 		out = append(out, offered)
@@ -177,7 +178,7 @@ type taker struct {
 }
 
 // blockers returns what blocks whatever the capacity, and what is ours: the claims, with the events of their bookings. They
-// are the parts of which blocked, claimed and taken are made.
+// are the parts of which blocked, claimed and shared are made.
 func (st *State) blockers() (foreign []Blocker, ours []taker) {
 	mine := map[owner]int{} // → capacity
 	for _, c := range st.facts.Claims {

@@ -198,7 +198,7 @@ func TestExplainEveryRule(t *testing.T) {
 			`+ hours: open 10:00-11:00 on Fri 25 Dec with an extra opening (business), otherwise closed by the holiday "Christmas"`}},
 		{"a day without hours", "checkup", "2026-11-25T09:00:00Z", nil, []string{"- hours (business): closed on Wed 25 Nov"}},
 		{"a date of its own", "checkup", "2026-11-30T08:00:00Z", nil, []string{
-			"- hours (resource): open 10:00-12:00 on Mon 30 Nov, which has hours of its own; the appointment is from 09:00 to 09:30"}},
+			"- hours (resource): open 10:00-12:00 on Mon 30 Nov, by the hours of that date; the appointment is from 09:00 to 09:30"}},
 		{"no hours at all", "checkup", tuesday, func(b *booking.Business, _ facts) { b.Rules.Hours = nil }, []string{
 			"- hours: closed on Tue 24 Nov, as no level gives any hours"}},
 		{"the hours of the service", "surgery", "2026-11-24T08:00:00Z", nil, []string{
@@ -206,6 +206,15 @@ func TestExplainEveryRule(t *testing.T) {
 			"- needs (service): none can be there of " +
 				"room-1 (service_hours (service): offered 10:00-18:00 on Tue 24 Nov; the appointment is from 09:00 to 10:00), " +
 				"room-2 (service_hours (service): offered 10:00-18:00 on Tue 24 Nov; the appointment is from 09:00 to 10:00)"}},
+		{"within the hours of the service alone", "surgery", "2026-11-24T13:00:00Z", nil, []string{
+			"- hours (business): open 09:00-12:00 on Tue 24 Nov; the appointment is from 14:00 to 15:00",
+			"+ service_hours (service): offered 10:00-18:00 on Tue 24 Nov",
+			"- needs (service): none can be there of " +
+				"room-1 (hours (business): open 09:00-12:00 on Tue 24 Nov; the appointment is from 14:00 to 15:00), " +
+				"room-2 (hours (resource): open 09:00-10:00 on Tue 24 Nov; the appointment is from 14:00 to 15:00)"}},
+		{"a date of which the service says nothing", "checkup", tuesday, func(b *booking.Business, _ facts) {
+			b.Services[0].Rules.Dates = booking.Dated{date(t, "2026-12-24"): nil}
+		}, []string{"+ service_hours (service): offered 00:00-24:00 on Tue 24 Nov"}},
 		{"a full day", "checkup", tuesday, func(_ *booking.Business, f facts) {
 			f["adams"].Claims = []booking.Claim{booked("08:00", "08:30", "a"), booked("10:30", "11:00", "b")}
 		}, []string{"- max_per_day (department): 2 of 2 bookings on Tue 24 Nov"}},
@@ -287,7 +296,7 @@ func TestNever(t *testing.T) {
 			b.Resources[3].ID, b.Resources[3].Rules = "baker", booking.Rules{Hours: &booking.Hours{}, Extra: booking.Dated{date(t, "2026-12-25"): {}}}
 		}, []string{`resource "baker" can never be booked: it is closed on every day of the coming year`}},
 		{"hours that do not meet", func(b *booking.Business) { b.Services[1].Rules.Hours = monday(13*60, 18*60) }, []string{
-			`service "surgery" can never be booked: its hours and those of the service do not meet`}},
+			`service "surgery" can never be booked: no opening of the resource meets the hours of the service`}},
 		{"one day of the year", func(b *booking.Business) {
 			b.Rules.Hours, b.Rules.Extra = nil, booking.Dated{{Month: time.February, Day: 3}: {{From: 600, To: 660}}}
 			b.Services[1].Rules.Hours = nil

@@ -98,8 +98,29 @@ func (o *Offer) unnarrowed() *Offer {
 	if !o.narrows() {
 		return o
 	}
+	return o.openBy(func(rules *ruleLevels) { rules[OfService] = &Rules{} })
+}
+
+// unattended returns the offer with the hours of the service alone, as if the resource were always there.
+func (o *Offer) unattended() *Offer {
+	var always Hours
+	for day := range always {
+		always[day] = []Span{{To: wholeDay}}
+	}
+	out := o.openBy(func(rules *ruleLevels) {
+		rules[OfBusiness], rules[OfDepartment], rules[OfResource] = &Rules{Hours: &always}, &Rules{}, &Rules{}
+	})
+	out.holidays = nil
+	return out
+}
+
+// wholeDay is the end of a day in minutes since midnight.
+const wholeDay = 24 * 60
+
+// openBy returns the offer as it is open by other rules.
+func (o *Offer) openBy(change func(*ruleLevels)) *Offer {
 	out := *o
-	out.rules[OfService] = &Rules{}
+	change(&out.rules)
 	out.plan = &plan{offer: &out, days: make([]atomic.Pointer[openDay], fewestDays)}
 	return &out
 }

@@ -1,6 +1,9 @@
 package booking
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // InForce is one rule as it holds for an offer.
 type InForce struct {
@@ -55,19 +58,18 @@ func (o *Offer) Unasked(all []Verdict) []Rule {
 
 // asked returns the rules that are asked about a start of the offer, in order.
 func (o *Offer) asked() []Rule {
-	out := []Rule{RuleNotice, RuleHorizon, RuleHours}
-	if o.narrows() {
-		out = append(out, RuleServiceHours)
-	}
-	out = append(out, RuleGrid)
-	for _, c := range o.caps() {
-		out = append(out, c.rule)
-	}
-	out = append(out, RuleCalendars, RuleBusy, RuleBookings)
-	if len(o.Needs) > 0 {
-		out = append(out, RuleNeeds)
-	}
-	return out
+	caps := o.caps()
+	return slices.DeleteFunc(AllRules(), func(rule Rule) bool {
+		switch rule {
+		case RuleServiceHours:
+			return !o.narrows()
+		case RulePerDay, RulePerWeek, RuleServicePerDay, RuleServicePerWeek:
+			return !slices.ContainsFunc(caps, func(c capRule) bool { return c.rule == rule })
+		case RuleNeeds:
+			return len(o.Needs) == 0
+		}
+		return false
+	})
 }
 
 // gridLevel returns where the grid stands: by default the duration gives it.

@@ -180,8 +180,8 @@ func tooNarrow(o *Offer) string {
 // alone returns the team as it is while nothing is busy or booked.
 func (o *Offer) alone(b Bounds) *Team {
 	state := func(o *Offer) *State {
-		always := &calendar.Busy{Window: calendar.Interval{Start: -1 << 62, End: 1 << 62}}
-		return NewState(o, b, Facts{Busy: slices.Repeat([]*calendar.Busy{always}, max(1, len(o.Resource.Blocks)))})
+		nothing := &calendar.Busy{Window: always}
+		return NewState(o, b, Facts{Busy: slices.Repeat([]*calendar.Busy{nothing}, max(1, len(o.Resource.Blocks)))})
 	}
 	var needs [][]*State
 	for _, need := range o.Needs {
@@ -216,7 +216,7 @@ func (o *Offer) closed(days func(func(calendar.Date) bool)) string {
 	case !there:
 		return "it is closed on every day of the coming year"
 	case !both:
-		return "its hours and those of the service do not meet"
+		return "no opening of the resource meets the hours of the service"
 	}
 	return fmt.Sprintf("no opening is as long as the service, which takes %s: the longest is %s", Length(o.Duration),
 		Length(time.Duration(longest)*time.Second))

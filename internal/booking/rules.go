@@ -97,6 +97,16 @@ type Holiday struct {
 	Departments, Resources []string
 }
 
+// Over reports whether no date of it is today or later; one of every year is never over.
+func (h *Holiday) Over(today calendar.Date) bool {
+	for d, is := range h.Dates {
+		if is && (d.Year == 0 || !d.Before(today)) {
+			return false
+		}
+	}
+	return true
+}
+
 func (h *Holiday) on(d calendar.Date) bool { return h.Dates[d] || h.Dates[everyYear(d)] }
 
 // Order is how resources are ranked for a customer to whom any is right.

@@ -444,6 +444,8 @@ func TestRuleNeeds(t *testing.T) {
 	expect([]booking.Claim{taken}, "09:00", "11:00")
 	p.Services[0].Rules.PerDay, taken.Service = new(1), "checkup" // which caps check-ups at a doctor
 	expect([]booking.Claim{taken}, "09:00", "11:00")
+	p.Rules.PerDay, p.Rules.Capacity = new(1), new(2) // of who can be chosen
+	expect([]booking.Claim{taken}, "09:00", "11:00")
 	room.PerDay = new(1)
 	expect([]booking.Claim{taken})
 	room.Hours = weekdays(t, "09:30-10:15 10:15-12:00") // on no grid, over stretches that touch

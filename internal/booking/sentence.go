@@ -66,13 +66,13 @@ func (d *Day) sentence(on string) string {
 	by := ""
 	switch d.Rule {
 	case OnDate:
-		by = ", which has hours of its own"
+		by = ", by the hours of that date"
 	case OnHoliday:
 		by = fmt.Sprintf(" by the holiday %q", d.Holiday)
 	case NoHours:
 		by = ", as no level gives any hours"
 	}
-	if d.Extra != ByDefault {
+	if d.Extra != ByDefault && len(d.Theirs) > 0 {
 		if d.Rule == OnHoliday || d.Rule == NoHours {
 			by = ", otherwise closed" + strings.TrimPrefix(by, ",")
 		}
@@ -123,8 +123,10 @@ func (w Words) serviceHours(v *Verdict) string {
 // Open returns the hours that a verdict of RuleHours or RuleServiceHours goes by.
 func (w Words) Open(v *Verdict) []Span {
 	if v.Rule == RuleServiceHours {
-		spans, _ := w.Offer.offered(w.date())
-		return spans
+		if spans, said := w.Offer.offered(w.date()); said {
+			return spans
+		}
+		return []Span{{To: wholeDay}}
 	}
 	return v.Day.Theirs
 }

@@ -49,7 +49,7 @@ type State struct {
 	known   calendar.Interval   // covered by every blocking calendar; empty when one of them is not known
 	blocked []calendar.Interval // sorted, disjoint: what is busy whatever the capacity
 	claimed []calendar.Interval // sorted, disjoint: where our claims leave no room, grown by the service's buffers
-	taken   []presence          // our claims beside which there may be room, buffers included
+	shared  []presence          // our claims beside which there may be room, buffers included
 	// full and serviceFull are the days and weeks, sorted and disjoint, in which no more may begin: of anything at the
 	// resource, and of the service at it. They bound starts, not the time that is taken.
 	full, serviceFull []calendar.Interval
@@ -128,7 +128,7 @@ func (st *State) take(own map[owner]*owned) {
 			alone = append(alone, t.Pad(after, before))
 			return
 		}
-		st.taken = append(st.taken, presence{t, capacity})
+		st.shared = append(st.shared, presence{t, capacity})
 	}
 	for _, c := range st.facts.Others {
 		if own[c.owner()] == nil && st.facts.takes(c) {
@@ -143,12 +143,15 @@ func (st *State) take(own map[owner]*owned) {
 	st.claimed = calendar.Union(alone)
 }
 
+// always is longer than anything that is asked about.
+var always = calendar.Interval{Start: -1 << 62, End: 1 << 62}
+
 // coverage returns the interval that all calendars cover; empty when one of them is not known, or when there are none.
 func coverage(r *Resource, busy []*calendar.Busy) calendar.Interval {
 	if len(busy) == 0 || len(busy) < len(r.Blocks) {
 		return calendar.Interval{}
 	}
-	all := calendar.Interval{Start: -1 << 62, End: 1 << 62}
+	all := always
 	for _, b := range busy {
 		if b == nil {
 			return calendar.Interval{}
@@ -188,9 +191,7 @@ func (st *State) Room(start int64) Reason {
 		return Unknown
 	case calendar.AnyOverlap(st.blocked, want):
 		return Busy
-	case calendar.AnyOverlap(st.claimed, want):
-		return Claimed
-	case st.crowded(want):
+	case calendar.AnyOverlap(st.claimed, want), st.crowded(want):
 		return Claimed
 	}
 	return Free
@@ -214,10 +215,10 @@ func (st *State) accompany(start int64) Reason {
 
 // crowded reports whether one more claim over want would exceed a capacity.
 func (st *State) crowded(want calendar.Interval) bool {
-	if len(st.taken) == 0 {
+	if len(st.shared) == 0 {
 		return false
 	}
-	return crowded(st.taken, want.Pad(seconds(st.offer.Before), seconds(st.offer.After)), st.offer.Capacity)
+	return crowded(st.shared, want.Pad(seconds(st.offer.Before), seconds(st.offer.After)), st.offer.Capacity)
 }
 
 // within reports whether one of the sorted, disjoint spans holds the instant.

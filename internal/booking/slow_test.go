@@ -414,7 +414,7 @@ func (c transition) kind() transition {
 	return transition{before: c.before, after: c.after, at: (c.at + int64(c.before)) % day}
 }
 
-// changes returns each change of clocks of a zone within some years.
+// changes returns each change of clocks of a zone within some years, before 2038: later ones are in no table.
 func changes(loc *time.Location, from, until int) (out []transition) {
 	at := time.Date(from, 1, 1, 0, 0, 0, 0, loc)
 	for {

@@ -98,7 +98,8 @@ func drawTeam(t *rapid.T, loc, elsewhere *time.Location, d calendar.Date) (*slow
 	}
 	for i := range b.Resources[1:] { // of those that are only needed, some do not do the service
 		if r := &b.Resources[1+i]; sometimes(t, "only needed") {
-			r.Services = slices.DeleteFunc(r.Services, func(id string) bool { return id == of.service })
+			none := rapid.Bool().Draw(t, "does nothing by itself")
+			r.Services = slices.DeleteFunc(r.Services, func(id string) bool { return none || id == of.service })
 		}
 	}
 	c := booking.NewCatalog(b)

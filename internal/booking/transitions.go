@@ -47,6 +47,9 @@ func (b *Booking) Begin(a Act, seats []Seat) {
 	b.note(a.change(WasCreated, ""))
 }
 
+// ToCome reports whether the booking stands and is still to come, or takes place at now, in Unix seconds.
+func (b *Booking) ToCome(now int64) bool { return b.Status == Confirmed && b.End > now }
+
 // Changeable says whether the booking can still be cancelled or moved: ErrCancelled, ErrPast, or nil when it can.
 func (b *Booking) Changeable(now time.Time) error {
 	switch {

@@ -21,7 +21,7 @@ var (
 	ErrNothing = errors.New("there is nothing to do")
 )
 
-// NoticeError says that a booking is too near to be changed, by the rule of its service.
+// NoticeError says that a booking is too near to be changed, by the rules that are in force for it.
 type NoticeError struct {
 	// Doing is "cancelled" or "moved", Notice the least time from that to the start.
 	Doing  string
@@ -36,7 +36,7 @@ func (e *NoticeError) Error() string {
 type Cancel struct {
 	booking.Act        // At is set by the desk
 	Booking     string // id or reference
-	// Force overrides the notice of the service.
+	// Force overrides the notice.
 	Force bool
 }
 
@@ -61,7 +61,7 @@ type Move struct {
 	Start       int64  // Unix seconds
 	// Resource is the one to move to; empty: where the booking is.
 	Resource string
-	// Force overrides notice, hours, grid and horizon. Nothing overrides what is busy or booked.
+	// Force overrides notice, horizon, hours, grid and caps. Nothing overrides what is busy or booked.
 	Force bool
 }
 
@@ -81,8 +81,9 @@ func (d *Desk) Move(ctx context.Context, m Move) (*booking.Booking, error) {
 		if b.Start == m.Start && b.Resource == o.Resource.ID {
 			return ErrNothing
 		}
-		if !m.Force {
-			if err := notice(b, "moved", o.MoveNotice, now); err != nil {
+		// The rule is of the appointment as it is, wherever it is to go.
+		if is := d.catalog.Offer(b.Department, b.Resource, b.Service); is != nil && !m.Force {
+			if err := notice(b, "moved", is.MoveNotice, now); err != nil {
 				return err
 			}
 		}
@@ -98,6 +99,29 @@ func (d *Desk) Move(ctx context.Context, m Move) (*booking.Booking, error) {
 		to := calendar.Interval{Start: m.Start, End: m.Start + b.End - b.Start}
 		return b.Move(m.Act, to, d.seats(b.ID, resources))
 	})
+}
+
+// Destinations returns the at most n times nearest to near, in order, to which a booking could be moved at a resource, "" for
+// where it is: by the rules of a move that nothing overrides, but for its notice. Errors: *UnknownError and those of the store.
+func (d *Desk) Destinations(
+	ctx context.Context, b *booking.Booking, resource string, near int64, n int,
+) (found []int64, err error) {
+	o, err := d.destination(b, resource)
+	if err != nil {
+		return nil, fmt.Errorf("list destinations: %w", err)
+	}
+	err = d.cfg.Store.View(ctx, func(r *store.Reader) error {
+		v := d.newView(d.asked(booking.Asker{Booking: b.ID}))
+		if err := v.read(r, []*booking.Offer{o}); err != nil {
+			return err
+		}
+		found = v.nearest(near, n)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list destinations: %w", err)
+	}
+	return found, nil
 }
 
 // seatsFor asks a team for the resources of a move.

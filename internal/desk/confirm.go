@@ -93,7 +93,8 @@ func (d *Desk) rank(ctx context.Context, token string, c Choice, start int64) ([
 	if d.catalog.Service(c.Service) == nil {
 		return nil, booking.NotOffered, &UnknownError{"service"}
 	}
-	if all := d.offers(c); len(all) == 1 {
+	all := d.offers(c)
+	if len(all) == 1 {
 		return all, booking.Free, nil
 	}
 	var free []*booking.Offer
@@ -109,7 +110,7 @@ func (d *Desk) rank(ctx context.Context, token string, c Choice, start int64) ([
 		}
 		reason, free = v.check(start)
 		if d.holds(visit, c.Service, start) {
-			free = heldFirst(free, d.catalog.Offer(c.Department, visit.Hold.Resources[0], c.Service))
+			free = heldFirst(free, all, visit.Hold.Resources[0])
 		}
 		return nil
 	})
@@ -117,13 +118,14 @@ func (d *Desk) rank(ctx context.Context, token string, c Choice, start int64) ([
 }
 
 // heldFirst puts the resource that a customer holds before the others, whatever a look has said of it: the transaction
-// decides.
-func heldFirst(free []*booking.Offer, held *booking.Offer) []*booking.Offer {
-	if held == nil {
-		return free // it left the config
+// decides. allowed are all that the choice allows: the hold may be of another choice, such as of another department.
+func heldFirst(free, allowed []*booking.Offer, held string) []*booking.Offer {
+	i := slices.IndexFunc(allowed, func(o *booking.Offer) bool { return o.Resource.ID == held })
+	if i < 0 {
+		return free
 	}
-	others := slices.DeleteFunc(free, func(o *booking.Offer) bool { return o == held })
-	return slices.Insert(others, 0, held)
+	others := slices.DeleteFunc(free, func(o *booking.Offer) bool { return o == allowed[i] })
+	return slices.Insert(others, 0, allowed[i])
 }
 
 // uncertainTries bounds how often a commit with an unknown outcome is asked again. Each try finds the booking if an
@@ -174,9 +176,7 @@ func decided(err error) bool {
 }
 
 // book is the transaction of a confirm. It may run several times.
-func (d *Desk) book(
-	tx *store.Tx, c Confirm, b *booking.Booking, o *booking.Offer,
-) (Confirmed, error) {
+func (d *Desk) book(tx *store.Tx, c Confirm, b *booking.Booking, o *booking.Offer) (Confirmed, error) {
 	key := store.VisitKey(c.Token)
 	visit, err := tx.Visit(key)
 	if err != nil {
@@ -195,22 +195,9 @@ func (d *Desk) book(
 	} else if taken != "" {
 		return Confirmed{}, errReferenceTaken
 	}
-	asked := d.confirming(key, visit, o, c.Start)
-	team, err := d.newView(asked).team(tx, o)
+	resources, err := d.decide(tx, o, d.confirming(key, visit, o, c.Start))
 	if err != nil {
 		return Confirmed{}, err
-	}
-	why, resources := team.Check(c.Start)
-	if why == booking.Unknown {
-		// What can be seen to be there says more than that there may be something.
-		if seen, err := d.seen(tx, o, asked); err != nil {
-			return Confirmed{}, err
-		} else if seen != booking.Free {
-			why = seen
-		}
-	}
-	if why != booking.Free {
-		return Confirmed{}, &LostError{Reason: why}
 	}
 	now := d.cfg.Now()
 	if visit == nil {
@@ -228,6 +215,27 @@ func (d *Desk) book(
 	d.listBooking(tx, who, coming, b.ID)
 	tx.PutVisit(key, visit)
 	return Confirmed{Booking: b.ID, Answer: answer}, nil
+}
+
+// decide returns the resources that a confirm takes, the chosen one first. The error is a *LostError or of the store.
+func (d *Desk) decide(tx *store.Tx, o *booking.Offer, q question) ([]*booking.Resource, error) {
+	team, err := d.newView(q).team(tx, o)
+	if err != nil {
+		return nil, err
+	}
+	why, resources := team.Check(q.start)
+	if why == booking.Unknown {
+		// What can be seen to be there says more than that there may be something.
+		if seen, err := d.seen(tx, o, q); err != nil {
+			return nil, err
+		} else if seen != booking.Free {
+			why = seen
+		}
+	}
+	if why != booking.Free {
+		return nil, &LostError{Reason: why}
+	}
+	return resources, nil
 }
 
 // seats says where a booking is written for each of its resources.

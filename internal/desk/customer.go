@@ -31,8 +31,8 @@ func (e *CustomerError) Error() string {
 	return "the customer cannot book"
 }
 
-// countsBookings reports whether some rule allows a customer only one booking to come.
-func countsBookings(b booking.Business) bool {
+// hasOneOpen reports whether some rule allows a customer only one booking to come.
+func hasOneOpen(b booking.Business) bool {
 	all := []*booking.Rules{&b.Rules}
 	for i := range b.Departments {
 		all = append(all, &b.Departments[i].Rules)
@@ -52,11 +52,14 @@ type customer struct {
 	typed  bool   // into a form: nobody vouches for it
 }
 
+// takesAnybody reports whether it makes no difference to any rule who books.
+func (d *Desk) takesAnybody() bool { return d.cfg.Blocked == nil && !d.oneOpen }
+
 // customerOf returns the customer of a visit; nil is one that slotd did not make. typed is the number in the form, which
 // counts where the token knows none.
 func (d *Desk) customerOf(v *store.Visit, typed string) customer {
 	switch {
-	case d.cfg.Blocked == nil && !d.counts:
+	case d.takesAnybody():
 		return customer{} // nobody asks
 	case v != nil && v.Phone != "":
 		return customer{digits: booking.PhoneDigits(v.Phone)}
@@ -90,7 +93,7 @@ func (d *Desk) blocks(who customer) bool {
 
 // coming returns the bookings of a customer that are to come, where a rule counts them.
 func (d *Desk) coming(r customers, who customer) ([]*booking.Booking, error) {
-	if !d.counts || who.digits == "" {
+	if !d.oneOpen || who.digits == "" {
 		return nil, nil
 	}
 	ids, err := r.OpenBookings(d.openKey(who))
@@ -117,9 +120,31 @@ func (d *Desk) listsOf(digits string) []string {
 	return []string{d.cfg.Store.OpenKey(digits, false), d.cfg.Store.OpenKey(digits, true)}
 }
 
+// clearLists empties the lists of bookings under a phone number, but for those that are to come: of a booking that was made
+// just now.
+func (d *Desk) clearLists(tx *store.Tx, digits string) error {
+	for _, typed := range []bool{false, true} {
+		who := customer{digits: digits, typed: typed}
+		coming, err := d.coming(tx, who)
+		if err != nil {
+			return err
+		}
+		tx.PutOpenBookings(d.openKey(who), idsOf(coming))
+	}
+	return nil
+}
+
+func idsOf(bookings []*booking.Booking) []string {
+	ids := make([]string, 0, len(bookings)+1)
+	for _, b := range bookings {
+		ids = append(ids, b.ID)
+	}
+	return ids
+}
+
 // toCome reports whether a booking is still to come or takes place now.
 func (d *Desk) toCome(b *booking.Booking) bool {
-	return b.Status == booking.Confirmed && b.End > d.cfg.Now().Unix()
+	return b.ToCome(d.cfg.Now().Unix())
 }
 
 // admitOffer refuses an offer of which the customer has one too many. It names the booking that is next.
@@ -167,21 +192,17 @@ func (d *Desk) departmentOf(b *booking.Booking) string {
 
 // listBooking writes a new booking beside those of its customer that are to come, where a rule counts them.
 func (d *Desk) listBooking(tx *store.Tx, who customer, coming []*booking.Booking, id string) {
-	if !d.counts || who.digits == "" {
+	if !d.oneOpen || who.digits == "" {
 		return
 	}
-	ids := make([]string, 0, len(coming)+1)
-	for _, b := range coming {
-		ids = append(ids, b.ID)
-	}
-	tx.PutOpenBookings(d.openKey(who), append(ids, id))
+	tx.PutOpenBookings(d.openKey(who), append(idsOf(coming), id))
 }
 
 // May says early whether the customer of a token may book at all what a choice allows; empty fields allow all. It is nil
 // where any offer of the choice is allowed, and for a token that knows no phone number: what is typed later, the confirm
 // looks at. The error is a *CustomerError or of the store.
 func (d *Desk) May(ctx context.Context, token string, c Choice) error {
-	if d.cfg.Blocked == nil && !d.counts {
+	if d.takesAnybody() {
 		return nil
 	}
 	key := store.VisitKey(token)

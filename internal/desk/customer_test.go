@@ -562,3 +562,25 @@ func TestAnyOfWhomOneMayNot(t *testing.T) {
 		t.Errorf("booked at %s", got.Resource)
 	}
 }
+
+// TestForgottenWhileBooking: who books again just when they are forgotten has that one booking, as any other customer.
+func TestForgottenWhileBooking(t *testing.T) {
+	c := open(t, oneOpen)
+	if err := c.ListBookings(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var b *booking.Booking
+	c.db.fail(func(n int64) outcome { // the first Update is that of what is kept under the number
+		if n != 1 {
+			return outcome{}
+		}
+		return outcome{race: func() { b = c.get(c.mustConfirm(c.wishOf(samsPhone, adams, at(1, 10, 0))).Booking) }}
+	})
+	_, err := c.Forget(t.Context(), samsPhone)
+	c.db.fail(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.agrees("after the booking")
+	c.refused(c.confirms(c.wishOf(samsPhone, adams, at(2, 10, 0))), b, nil)
+}

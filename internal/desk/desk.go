@@ -3,9 +3,10 @@
 // It answers from the store alone. One thing may wait for a provider, and for less than a second: a confirm of a time whose
 // mirror is older than Config.VerifyWithin has that time looked at first, see [Live].
 //
-// One function decides whether a start time can be booked (booking.State.Check over the facts of one snapshot); lists, days,
-// alternatives and confirms all go through it, so what was listed and what is accepted cannot drift apart. A confirm repeats
-// that decision inside the transaction that makes the claim.
+// One function decides whether a start time can be booked ([booking.Team.Check] over the facts of one snapshot); lists, days,
+// alternatives and confirms all go through the same state, so what was listed and what is accepted cannot drift apart. A
+// confirm repeats that decision inside the transaction that makes the claim, and there decides as well whether its customer
+// may book, see [CustomerError].
 //
 // A mirror that was never read, or that the provider has not confirmed within Config.ServeWithin, makes no slot appear.
 package desk
@@ -28,9 +29,10 @@ import (
 // Any is the choice of a customer to whom every resource of the department is right.
 const Any = "any"
 
-// Config is what New needs. All fields but Written and Placed are required, durations and counts may be zero.
+// Config is what New needs. Store, a Business with a Zone, and Identity are required. Durations and counts may be zero.
 type Config struct {
 	Store *store.Store
+	// Business is all that can be booked. The desk keeps it; nobody may change it any more.
 	booking.Business
 	// Placed says which resources have coming bookings in a calendar, whatever the config says of them now; see [Placed].
 	Placed map[calendar.ID][]string
@@ -54,16 +56,17 @@ type Config struct {
 	// AcceptForeignTokens lets flow tokens book that another tool made.
 	AcceptForeignTokens bool
 	// Blocked reports whether nothing can be booked under a phone number, of which it gets the digits; nil: nobody is
-	// refused. It is asked within transactions.
+	// refused. It is asked within transactions, concurrently, and must be quick.
 	Blocked func(digits string) bool
 	// Defaults are used where a Flow does not ask. Empty fields are filled when there is only one possibility.
 	Defaults Choice
 	// Identity returns the provider identity of a placement; the form depends on the provider of the calendar.
 	Identity func(cal calendar.ID, booking, resource string, attempt int) string
 	// Written is told the calendars of a booking that was made or changed, after the commit, so that the write-back need
-	// not wait for its timer.
+	// not wait for its timer. It may be nil.
 	Written func(calendar.ID)
-	Now     func() time.Time
+	// Now is the clock; nil: that of the host.
+	Now func() time.Time
 }
 
 // Desk answers customers. All methods may be called concurrently.
@@ -74,8 +77,8 @@ type Desk struct {
 	// members are the resources of each department that can be chosen, in the order of the config; those of "" are all.
 	members map[string][]*booking.Resource
 	zones   sync.Map // name → *time.Location, of customers
-	// counts is set when some rule allows a customer only one booking to come: otherwise nobody keeps count.
-	counts bool
+	// oneOpen is set when some rule allows a customer only one booking to come: otherwise nobody lists them by customer.
+	oneOpen bool
 }
 
 // New returns a desk for the business that cfg describes.
@@ -102,7 +105,7 @@ func New(cfg Config) (*Desk, error) {
 			d.members[dep] = append(d.members[dep], r)
 		}
 	}
-	d.counts = countsBookings(cfg.Business)
+	d.oneOpen = hasOneOpen(cfg.Business)
 	d.Place(cfg.Placed)
 	return d, nil
 }
@@ -310,16 +313,20 @@ func (d *Desk) Zone() *time.Location { return d.cfg.Zone }
 
 // Horizon returns the first and the last day of a zone on which anything could be booked now.
 func (d *Desk) Horizon(zone *time.Location) (first, last calendar.Date) {
-	now := d.cfg.Now()
-	bounds := booking.Bounds{Earliest: now.Unix(), Latest: now.Unix()}
-	for i, o := range d.offers(Choice{}) {
-		b := o.Bounds(now)
-		if i == 0 {
-			bounds = b
-		}
-		bounds = bounds.With(b)
-	}
+	bounds := widest(d.offers(Choice{}), d.cfg.Now())
 	return calendar.DateOf(bounds.Earliest, zone), calendar.DateOf(bounds.Latest, zone)
+}
+
+// widest returns the bounds between which any of the offers can begin; where there are none, it is now.
+func widest(offers []*booking.Offer, now time.Time) booking.Bounds {
+	if len(offers) == 0 {
+		return booking.Bounds{Earliest: now.Unix(), Latest: now.Unix()}
+	}
+	all := offers[0].Bounds(now)
+	for _, o := range offers[1:] {
+		all = all.With(o.Bounds(now))
+	}
+	return all
 }
 
 // offers returns all that a choice allows. Empty fields allow all.

@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"slotd/internal/booking"
@@ -61,10 +60,7 @@ func (d *Desk) ExplainDays(ctx context.Context, c Choice, first, last calendar.D
 // Ahead returns the days, in the zone of the business, from today to the last on which a resolved choice could begin now.
 func (d *Desk) Ahead(c Choice) (first, last calendar.Date) {
 	now := d.cfg.Now()
-	latest := now.Unix()
-	for _, o := range d.offers(c) {
-		latest = max(latest, o.Bounds(now).Latest)
-	}
+	latest := widest(d.offers(c), now).Latest
 	return calendar.DateOf(now.Unix(), d.cfg.Zone), calendar.DateOf(latest, d.cfg.Zone)
 }
 
@@ -78,7 +74,7 @@ func (d *Desk) explain(ctx context.Context, c Choice, fn func(candidate, *Explai
 		for _, t := range v.teams {
 			e := Explained{Offer: t.offer}
 			for _, cal := range d.deciding(t.offer) {
-				e.Calendars = append(e.Calendars, d.known(cal))
+				e.Calendars = append(e.Calendars, d.howKnown(cal))
 			}
 			fn(t, &e)
 			out = append(out, e)
@@ -88,8 +84,8 @@ func (d *Desk) explain(ctx context.Context, c Choice, fn func(candidate, *Explai
 	return out, err
 }
 
-// known says how well a calendar is known, by the same rules as Fresh.
-func (d *Desk) known(cal calendar.ID) Known {
+// howKnown says how well a calendar is known, by the same rules as Fresh.
+func (d *Desk) howKnown(cal calendar.ID) Known {
 	k := Known{Calendar: cal, Checked: d.cfg.Store.Checked(cal), Served: d.Fresh(cal)}
 	k.Asked = k.Served && d.cfg.VerifyWithin > 0 && !d.within(k.Checked, d.cfg.VerifyWithin)
 	switch {
@@ -104,24 +100,4 @@ func (d *Desk) known(cal calendar.ID) Known {
 		k.Why = "its provider has not confirmed it within " + booking.Length(d.cfg.ServeWithin)
 	}
 	return k
-}
-
-// ResourcesOn returns those of [Desk.Resources] that have a free slot on a day of the customer's zone.
-func (d *Desk) ResourcesOn(ctx context.Context, token string, c Choice, date calendar.Date) ([]booking.Resource, error) {
-	var out []booking.Resource
-	c.Resource = Any
-	err := d.look(ctx, token, c, func(v *view) {
-		out = nil
-		for _, t := range v.teams {
-			one := *v
-			one.teams = []candidate{t}
-			if one.hasSlot(date) {
-				out = append(out, *t.offer.Resource)
-			}
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list resources of a day: %w", err)
-	}
-	return slices.Clip(out), nil
 }

@@ -90,10 +90,7 @@ func (f *forgetting) run(ctx context.Context, selection func(context.Context) er
 	}
 	err = f.desk.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		tx.DeleteHolding(f.desk.cfg.Store.CustomerKey(f.digits))
-		for _, customer := range f.desk.listsOf(f.digits) {
-			tx.PutOpenBookings(customer, nil)
-		}
-		return nil
+		return f.desk.clearLists(tx, f.digits)
 	})
 	if err != nil {
 		return out, fmt.Errorf("forget a person: %w", err)

@@ -59,9 +59,7 @@ const patience = 700 * time.Millisecond
 
 // verify asks the providers of all calendars that decide about an appointment and that were not confirmed lately, all at
 // once. It is the one thing that a customer waits for; whether the answers are enough, the transaction decides.
-func (d *Desk) verify(
-	ctx context.Context, until time.Time, c Confirm, o *booking.Offer,
-) error {
+func (d *Desk) verify(ctx context.Context, until time.Time, c Confirm, o *booking.Offer) error {
 	if d.cfg.VerifyWithin == 0 {
 		return nil
 	}
@@ -155,8 +153,9 @@ type question struct {
 	// single bounds the question to one start; otherwise it is about the whole horizon.
 	single bool
 	start  int64
-	// held: the asker holds that start. It does not become too soon while its customer fills in the form.
-	held bool
+	// held is since when the asker holds that start, zero: not at all. It does not become too soon while its customer fills in
+	// the form: what was late enough then is so now, whichever of the offers at that start it is.
+	held time.Time
 }
 
 // about makes it a question about one start.
@@ -168,8 +167,8 @@ func (q question) about(start int64) question {
 // bounds are those of an offer for this question.
 func (q question) bounds(o *booking.Offer) booking.Bounds {
 	b := o.Bounds(q.now)
-	if q.held {
-		b.Earliest = min(b.Earliest, q.now.Unix()+1)
+	if !q.held.IsZero() {
+		b.Earliest = min(b.Earliest, max(o.Bounds(q.held).Earliest, q.now.Unix()+1))
 	}
 	return b
 }
@@ -184,7 +183,9 @@ func (d *Desk) confirming(key string, v *store.Visit, o *booking.Offer, start in
 	q := d.asked(booking.Asker{Visit: key}).about(start)
 	span := o.Span(start)
 	q.known = func(cal calendar.ID) bool { return d.sure(cal, span) }
-	q.held = d.holds(v, o.Service.ID, start)
+	if d.holds(v, o.Service.ID, start) {
+		q.held = v.Hold.Since
+	}
 	return q
 }
 

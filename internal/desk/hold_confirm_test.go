@@ -180,3 +180,42 @@ func TestHoldsRace(t *testing.T) {
 		t.Errorf("%d won; who holds the slot: %v", n, errs[7])
 	}
 }
+
+// TestHeldByAnotherChoice: a hold lends its slot nothing that the choice of the confirm does not allow: neither a doctor of
+// another department, nor one who asks for a longer notice.
+func TestHeldByAnotherChoice(t *testing.T) {
+	slot := at(1, 10, 0)
+	t.Run("a department", func(t *testing.T) {
+		c := open(t, holding, func(cfg *desk.Config) {
+			cfg.Resources = append(cfg.Resources, resource("drew", cfg.Zone, []string{"skin"}, []string{"check"}))
+		})
+		anySkin := desk.Choice{Department: "skin", Service: "check", Resource: desk.Any}
+		wish := c.wish(anySkin, slot)
+		c.mustHold(wish.Token, adams, slot)
+		c.mustHold(wish.Token, anySkin, slot)
+		if c.holds("adams") != 0 {
+			t.Error("adams is held, who is not of the department")
+		}
+		c.mustHold(wish.Token, adams, slot)
+		if b := c.get(c.mustConfirm(wish).Booking); b.Resource == "adams" {
+			t.Error("booked at adams, who is not of the department")
+		}
+	})
+	t.Run("a notice", func(t *testing.T) {
+		c := open(t, holding, func(cfg *desk.Config) { cfg.Resources[1].Rules.Notice = new(3 * 24 * time.Hour) })
+		wish := c.wish(baker, slot)
+		c.mustHold(wish.Token, adams, slot)
+		before := c.dump()
+		_, err := c.Confirm(t.Context(), wish)
+		c.lost(err, booking.TooSoon, before)
+	})
+	t.Run("the notice of a room", func(t *testing.T) {
+		c := open(t, theatre, func(cfg *desk.Config) { cfg.Resources[4].Rules.Notice = new(3 * 24 * time.Hour) })
+		wish := c.wish(surgery, slot)
+		c.mustHold(wish.Token, surgery, slot)
+		c.read("g/room-1", minutes(slot, 10))
+		before := c.dump()
+		_, err := c.Confirm(t.Context(), wish)
+		c.lost(err, booking.Busy, before)
+	})
+}

@@ -9,13 +9,10 @@ import (
 	"slotd/store"
 )
 
-// CountsBookings reports whether some rule allows a customer only one booking to come.
-func (d *Desk) CountsBookings() bool { return d.counts }
-
 // UnlistBookings records that confirms do not list bookings under their customers, where no rule counts these: should one do
 // so later, they are to be listed anew. It must be called before such a desk serves.
 func (d *Desk) UnlistBookings(ctx context.Context) error {
-	if d.counts {
+	if d.oneOpen {
 		return nil
 	}
 	listed, err := d.listed(ctx)
@@ -46,7 +43,7 @@ const listAtOnce = 20
 // while no rule did. It must be called while this desk serves and no other does, so that none slips through. It may be
 // broken off and repeated.
 func (d *Desk) ListBookings(ctx context.Context) error {
-	if !d.counts {
+	if !d.oneOpen {
 		return nil
 	}
 	listed, err := d.listed(ctx)
@@ -92,8 +89,8 @@ func (d *Desk) listAll(ctx context.Context) error {
 	})
 }
 
-// makers returns the phone numbers that were known of the tokens that made the bookings. Where the token knew none, or is
-// no more, the number of the booking was typed as far as anybody can tell.
+// makers returns the visits that made the bookings, by booking. Where a visit knew no phone number, or is no more (nil), the
+// number of the booking was typed as far as anybody can tell.
 func (d *Desk) makers(ctx context.Context, ids []string) (map[string]*store.Visit, error) {
 	known := make(map[string]*store.Visit, len(ids))
 	for _, id := range ids {

@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,6 +118,17 @@ func TestMoveUnderACap(t *testing.T) {
 	}
 }
 
+// TestDestinations: a booking can be moved to any time of a day that it alone fills, and to what it takes itself.
+func TestDestinations(t *testing.T) {
+	c := open(t, func(cfg *desk.Config) { cfg.Resources[0].Rules.PerDay = new(1) })
+	b := c.book(adams, at(1, 9, 0))
+	free, err := c.Destinations(t.Context(), b, "", at(1, 9, 15), 3)
+	if want := []int64{at(1, 9, 0), at(1, 9, 15), at(1, 9, 30)}; err != nil || !slices.Equal(free, want) {
+		t.Fatalf("%v, %v; want %v", free, err, want)
+	}
+	c.must(c.move(b.ID, free[2], ""))
+}
+
 // TestLastUnderTheCap: many want the last place of a day, each at another time.
 func TestLastUnderTheCap(t *testing.T) {
 	c := open(t, func(cfg *desk.Config) { cfg.Resources[0].Rules.PerDay = new(2) })
@@ -161,4 +173,15 @@ func TestMoveByTheDepartmentsRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMoveAwayByTheRulesOfWhereItIs: the least time from a move to the appointment is that of the resource which it leaves.
+func TestMoveAwayByTheRulesOfWhereItIs(t *testing.T) {
+	c := open(t, func(cfg *desk.Config) { cfg.Resources[0].Rules.MoveNotice = new(3 * 24 * time.Hour) })
+	b := c.book(adams, at(1, 10, 0))
+	var late *desk.NoticeError
+	if _, err := c.move(b.ID, at(1, 11, 0), "baker"); !errors.As(err, &late) {
+		t.Errorf("away from adams: %v", err)
+	}
+	c.must(c.move(c.book(baker, at(1, 15, 0)).ID, at(1, 16, 0), "adams"))
 }

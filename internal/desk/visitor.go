@@ -85,6 +85,22 @@ func (d *Desk) Visitor(ctx context.Context, token string) (Visitor, error) {
 	return known, err
 }
 
+// zoneOf returns the zone in which the customer of a visit sees dates and times.
+func (d *Desk) zoneOf(v *store.Visit) *time.Location {
+	if v == nil || v.Zone == "" {
+		return d.cfg.Zone
+	}
+	if known, ok := d.zones.Load(v.Zone); ok {
+		return known.(*time.Location)
+	}
+	zone, err := time.LoadLocation(v.Zone)
+	if err != nil {
+		zone = d.cfg.Zone // of another version of the time zone database
+	}
+	d.zones.Store(v.Zone, zone)
+	return zone
+}
+
 // visit reads the visit of a token. One that has booked is read by an Update: after a commit with an unknown outcome a
 // View can see what is not on disk yet, and nobody may be told of such a booking.
 func (d *Desk) visit(ctx context.Context, token string) (*store.Visit, error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"slotd/internal/booking"
 	"slotd/internal/calendar"
 	"slotd/internal/desk"
 )
@@ -62,5 +63,27 @@ func TestInvitationWithAnUnknownZone(t *testing.T) {
 	}
 	if len(c.dump()) != before {
 		t.Error("a refused invitation was stored")
+	}
+}
+
+// TestZonesMoreThanADayApart: where clocks are up to 26 hours apart, no time of the customer's day is left out.
+func TestZonesMoreThanADayApart(t *testing.T) {
+	east, west := "Pacific/Kiritimati", "Pacific/Pago_Pago"
+	for _, tt := range []struct{ doctor, customer string }{{east, west}, {west, east}} {
+		c := open(t, func(cfg *desk.Config) {
+			var always booking.Hours
+			for day := range always {
+				always[day] = []booking.Span{{From: 0, To: 24 * 60}}
+			}
+			cfg.Resources[0].Zone, cfg.Resources[0].Rules.Hours = zone(t, tt.doctor), &always
+		})
+		token, err := c.NewToken(t.Context(), desk.Invitation{Zone: tt.customer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		starts, err := c.Slots(t.Context(), token, adams, calendar.Date{Year: 2027, Month: 3, Day: 4})
+		if err != nil || len(starts) != 24*4 {
+			t.Errorf("a doctor in %s, a customer in %s: %d start times, %v", tt.doctor, tt.customer, len(starts), err)
+		}
 	}
 }
