@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,18 +17,18 @@ const maxOption = 30
 // who keep the appointment, the zone is named, as each would take the time for one of their own.
 type clocks struct {
 	zone   *time.Location
-	others []*time.Location // of the business and of the resources in question
+	others []*time.Location // of the business and of the resources in question, each once
 }
 
 // clocks returns those of a customer and of all that a choice allows.
 func (c *conversation) clocks(v desk.Visitor, choice desk.Choice) clocks {
 	k := clocks{zone: v.Zone, others: []*time.Location{c.desk.Zone()}}
 	if r := c.desk.Resource(choice.Resource); r != nil {
-		k.others = append(k.others, r.Zone)
+		k.add(r.Zone)
 		return k
 	}
 	for _, r := range c.desk.Resources(choice.Department, choice.Service) {
-		k.others = append(k.others, r.Zone)
+		k.add(r.Zone)
 	}
 	return k
 }
@@ -37,10 +38,17 @@ func (c *conversation) clocksOf(v desk.Visitor, b *booking.Booking) clocks {
 	k := clocks{zone: v.Zone, others: []*time.Location{c.desk.Zone()}}
 	for _, id := range shown(b) {
 		if r := c.desk.Resource(id); r != nil {
-			k.others = append(k.others, r.Zone)
+			k.add(r.Zone)
 		}
 	}
 	return k
+}
+
+// add adds the clock of a zone, once: each time on a screen is compared with all clocks, and resources mostly share theirs.
+func (k *clocks) add(zone *time.Location) {
+	if !slices.ContainsFunc(k.others, func(z *time.Location) bool { return z.String() == zone.String() }) {
+		k.others = append(k.others, zone)
+	}
 }
 
 // differ reports whether at an instant (Unix seconds) another clock shows another time than the customer's.

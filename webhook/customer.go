@@ -26,15 +26,12 @@ func (c *conversation) may(ctx context.Context, t *turn) (string, Outcome) {
 // customerText says to a customer that they cannot book. Who is blocked is not told so, and of an appointment learns only
 // whose token it is.
 func (c *conversation) customerText(t *turn, refused *desk.CustomerError) string {
-	text, call := "Sorry, we can't take this booking here.", ""
-	if b := refused.Booking; b != nil {
-		text = fmt.Sprintf("You already have an appointment: %s (%s).", c.clocksOf(t.visitor, b).inSummary(b.Start), b.Reference)
-		call = " to change it"
+	b := refused.Booking
+	if b == nil {
+		return c.orCall("Sorry, we can't take this booking here.", "")
 	}
-	if c.cfg.Phone == "" {
-		return text
-	}
-	return text + " Please call " + c.cfg.Phone + call + "."
+	when := c.clocksOf(t.visitor, b).inSummary(b.Start)
+	return c.orCall(fmt.Sprintf("You already have an appointment: %s (%s).", when, b.Reference), "to change it")
 }
 
 func customerOutcome(refused *desk.CustomerError) Outcome {

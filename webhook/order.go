@@ -20,26 +20,28 @@ type order struct {
 
 // ordersOf finds out the order of a Flow from its layout, by screen.
 func ordersOf(f *flow.Flow) map[string]order {
-	places := map[string]place{}
+	places, before := map[string]place{}, map[string][]string{} // before: the screens on the way to one
 	for i := range f.Screens {
-		places[f.Screens[i].ID] = placeOf(&f.Screens[i])
+		s := &f.Screens[i]
+		places[s.ID], before[s.ID] = placeOf(s), ancestors(f, s.ID)
 	}
+	asksWho := func(id string) bool { return places[id].who >= 0 }
 	out := map[string]order{}
 	for id, at := range places {
-		before := ancestors(f, id)
-		asked := slices.ContainsFunc(before, func(b string) bool { return places[b].who >= 0 })
+		dayAbove := at.day >= 0 && at.day < at.who && at.refreshes
+		asked := slices.ContainsFunc(before[id], asksWho)
 		later := false
-		for other, p := range places {
-			later = later || p.who >= 0 && other != id && slices.Contains(ancestors(f, other), id)
+		for other := range places {
+			later = later || asksWho(other) && slices.Contains(before[other], id)
 		}
-		above := at.day >= 0 && at.day < at.who && at.refreshes
 		out[id] = order{
-			asksWho: at.who >= 0, narrows: at.who >= 0 && (at.day < 0 || above),
-			whoLater: !asked && (above || at.who < 0 && later),
+			asksWho:  asksWho(id),
+			narrows:  asksWho(id) && (at.day < 0 || dayAbove),
+			whoLater: !asked && (dayAbove || !asksWho(id) && later),
 		}
 	}
 	for id, o := range out {
-		o.dayFirst = slices.ContainsFunc(append(ancestors(f, id), id), func(s string) bool {
+		o.dayFirst = slices.ContainsFunc(append(before[id], id), func(s string) bool {
 			return out[s].whoLater && places[s].day >= 0
 		})
 		out[id] = o

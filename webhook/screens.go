@@ -35,7 +35,7 @@ func (c *conversation) again(ctx context.Context, t *turn, text string, outcome 
 }
 
 func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text string, outcome Outcome) answer {
-	p := &page{c: c, t: t, screen: s, limit: 20, order: c.orders[s.ID]}
+	p := &page{c: c, t: t, screen: s, order: c.orders[s.ID]}
 	values, err := p.values(ctx)
 	if err != nil {
 		c.cfg.Log.Error("filling a screen failed", "screen", s.ID, "error", err)
@@ -43,7 +43,7 @@ func (c *conversation) screen(ctx context.Context, t *turn, s *flow.Screen, text
 			text = textTrouble
 		}
 	}
-	if text == "" || p.nothing {
+	if text == "" || p.noticeOnly {
 		text = cmp.Or(p.notice, text)
 	}
 	if text != "" {
@@ -65,13 +65,15 @@ type page struct {
 	c      *conversation
 	t      *turn
 	screen *flow.Screen
-	limit  int
-	notice string // what the customer should know beside the data
-	// waiting is set when a list is empty because something above it was not chosen yet, nothing when no other choice on the
-	// screen would help, so that the notice is all there is to say, none when no time at all can be chosen where one should be.
-	waiting, nothing, none bool
-
 	order  order
+	notice string // what the customer should know beside the data
+	// noticeOnly: no other choice on the screen would help, so that the notice is all there is to say.
+	noticeOnly bool
+	// waiting: a list is empty because something above it was not chosen yet.
+	waiting bool
+	// none: no time at all can be chosen where one should be.
+	none bool
+
 	choice desk.Choice
 	clocks clocks
 	v      flow.Values
@@ -191,7 +193,7 @@ func (p *page) resources(ctx context.Context) ([]booking.Resource, error) {
 	}
 	free, err := p.c.desk.ResourcesOn(ctx, p.t.req.FlowToken, p.choice, day)
 	if err == nil && len(free) == 0 {
-		p.nothing = true
+		p.noticeOnly = true
 		err = p.noTimes(ctx)
 	}
 	return free, err
@@ -309,7 +311,7 @@ func (p *page) noTimes(ctx context.Context) error {
 }
 
 // neverFree says that no day has times.
-func (p *page) neverFree() { p.notice, p.none, p.nothing = p.c.noDays(), true, true }
+func (p *page) neverFree() { p.notice, p.none, p.noticeOnly = p.c.noDays(), true, true }
 
 // list shows start times, by part of the day or page by page where they are more than fit.
 func (p *page) list(starts []int64, label func(int64) string) {
@@ -375,7 +377,7 @@ func (p *page) alternatives(ctx context.Context) error {
 		p.add(flow.Slots, desk.SlotID(s), p.clocks.dayAndTime(s))
 	}
 	if len(starts) == 0 {
-		p.notice, p.nothing, p.none = p.c.noOther(), true, true
+		p.notice, p.noticeOnly, p.none = p.c.noOther(), true, true
 	}
 	return nil
 }

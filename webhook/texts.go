@@ -62,20 +62,20 @@ func (c *conversation) spentText(b *booking.Booking, v desk.Visitor) string {
 
 // noDays is said when the whole horizon has no slot.
 func (c *conversation) noDays() string {
-	text := "Sorry, there are no free times at the moment."
-	if c.cfg.Phone != "" {
-		text += " Please call " + c.cfg.Phone + "."
-	}
-	return text
+	return c.orCall("Sorry, there are no free times at the moment.", "")
 }
 
 // noOther is said when a slot was lost and there is no other.
 func (c *conversation) noOther() string {
-	text := "Sorry, this time can't be booked any more, and there is no other at the moment."
-	if c.cfg.Phone != "" {
-		text += " Please call " + c.cfg.Phone + "."
+	return c.orCall("Sorry, this time can't be booked any more, and there is no other at the moment.", "")
+}
+
+// orCall ends a text with the number to call, where the business has one, and with what for; "" where that is plain.
+func (c *conversation) orCall(text, what string) string {
+	if c.cfg.Phone == "" {
+		return text
 	}
-	return text
+	return text + " Please call " + strings.TrimSpace(c.cfg.Phone+" "+what) + "."
 }
 
 func noun(what string) string {

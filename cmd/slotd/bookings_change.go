@@ -58,7 +58,7 @@ is, exit code 0.`,
 	cmd.Flags().StringVar(&in.Resource, "resource", "", "the resource to move to")
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "why, for the history; no names")
 	cmd.Flags().BoolVar(&in.Told, "told", false, "the customer knows already")
-	cmd.Flags().BoolVar(&in.Force, "force", false, "whatever notice, hours, grid and horizon say")
+	cmd.Flags().BoolVar(&in.Force, "force", false, "whatever notice, hours, grid, horizon and caps say")
 	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	return cmd
 }

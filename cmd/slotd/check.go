@@ -41,8 +41,8 @@ they are. It talks to nobody. Exit code 0: all is well; 2: something must be men
 			out := cmd.OutOrStdout()
 			_, err = fmt.Fprintf(out, "%s is fine: %d accounts, %d departments, %d services, %d resources.\n",
 				a.configPath, len(cfg.Accounts), len(cfg.Departments), len(cfg.Services), len(cfg.Resources))
-			for _, n := range daemon.Never(cfg) {
-				_, _ = fmt.Fprintf(out, "warning: %s\n", n)
+			for _, w := range daemon.Warnings(cfg) {
+				_, _ = fmt.Fprintf(out, "warning: %s\n", w)
 			}
 			return err
 		},

@@ -132,7 +132,7 @@ id = "adams"`)
 		t.Errorf("the doctor does not warn:\n%s", o.stdout)
 	}
 	w.start()
-	if log := w.daemon.log.String(); strings.Count(log, "this can never be booked") != 1 || !strings.Contains(log, `"service":"operation"`) {
+	if log := w.daemon.log.String(); strings.Count(log, "can never be booked") != 1 || !strings.Contains(log, `service \"operation\"`) {
 		t.Errorf("the log:\n%s", log)
 	}
 }

@@ -69,7 +69,7 @@ func printSlots(cmd *cobra.Command, s admin.Slots) error {
 		}
 	}
 	if err == nil && !found {
-		_, err = fmt.Fprintln(out, "No free slot then, or within the horizon. 'slotd status' says whether all calendars are known.")
+		_, err = fmt.Fprintln(out, "No free slot then, or within the horizon. 'slotd explain' with the same flags says why.")
 	}
 	return err
 }

@@ -3,6 +3,9 @@
 // in, references resolved, paths made absolute or relative to the working directory); and no secret is ever held in it,
 // only where the secret is to be read.
 //
+// Two things are left to others. What a level does not say of a rule stays unsaid: package booking knows the defaults of
+// rules, and which level counts. And the dates of holidays that stand in other files come with [Config.ReadHolidays].
+//
 // The file is strict: an unknown key is a fault. Relative paths in the file are relative to the file's own directory.
 package config
 

@@ -144,6 +144,7 @@ func TestSingleFaults(t *testing.T) {
 			change(`{ mon =`, `{ mon-fri = ["08:00-09:00"], wed =`),
 			"hours: wed is set by mon-fri and by wed",
 		},
+		"no day":        {change(`{ mon =`, `{ max_per_day = 8, mon =`), `hours: unknown day "max_per_day"`},
 		"unknown day":   {change(`{ mon =`, `{ mno =`), `unknown day "mno" — did you mean "mon"?`},
 		"closed always": {change(`["09:00-17:00"]`, `[]`), "hours are empty"},
 		"slow clock":    {change("09:00-17:00", "9-17"), `"9-17" must be two times`},
@@ -257,6 +258,21 @@ func TestSingleFaults(t *testing.T) {
 			strings.Replace(change(`zone = "Europe/Berlin"`, "zone = \"Europe/Berlin\"\nhorizon = 7"),
 				`duration = "30m"`, "duration = \"30m\"\nnotice = \"10d\"", 1),
 			`t.toml:17: service "consultation": notice must be shorter than horizon (7d of [business])`,
+		},
+		"default that is only needed": {
+			change(`duration = "30m"`, "duration = \"30m\"\nneeds = [\"room\"]") + "[[resource]]\nid = \"room\"\ntitle = \"Room\"\n" +
+				"hours = { mon = [\"09:00-17:00\"] }\nbook_into = \"office/room\"\n[flow]\nresource = \"room\"\n",
+			`[flow]: resource "room" can only be needed beside others, not chosen`,
+		},
+		"default that does not do it": {
+			minimal + "services = [\"consultation\"]\n[[service]]\nid = \"check\"\ntitle = \"Check\"\nduration = \"10m\"\n" +
+				"[[resource]]\nid = \"bell\"\ntitle = \"Dr. Bell\"\nhours = { mon = [\"09:00-17:00\"] }\n" +
+				"book_into = \"office/bell\"\n[flow]\nresource = \"adams\"\nservice = \"check\"\n",
+			`[flow]: resource "adams" does not go with the department and the service beside it`,
+		},
+		"extra that opens nothing": {
+			strings.Replace(minimal, "[business]\n", "[business]\nextra = { 2026-12-05 = [] }\n", 1),
+			"[business]: extra: 2026-12-05 adds nothing: to close on a date write dates = { 2026-12-05 = [] }",
 		},
 		"ordered file": {
 			minimal + "[flow]\nfile = \"flow.json\"\norder = [\"department\", \"service\", \"date\", \"resource\"]\n",

@@ -164,6 +164,9 @@ func parseList(data []byte) (dates []calendar.Date, problems []string) {
 			continue
 		}
 		more, problem := parseDates(fields[0])
+		if problem == "" {
+			problem = spaced(fields)
+		}
 		dates = append(dates, more...)
 		if len(dates) > holidaysDates {
 			return nil, append(problems, fmt.Sprintf("line %d: more than %d dates: are the years right?", n, holidaysDates))
@@ -176,4 +179,16 @@ func parseList(data []byte) (dates []calendar.Date, problems []string) {
 		}
 	}
 	return dates, problems
+}
+
+// spaced says what is wrong with a line whose date is followed by another: a span that was written with spaces would
+// otherwise be its first day alone.
+func spaced(fields []string) string {
+	for i := 1; i < min(3, len(fields)); i++ {
+		if _, problem := parseDates(strings.Trim(fields[i], "/-–—,;")); problem == "" {
+			return fmt.Sprintf("%.60q has two dates: write a span without spaces, 2026-12-24/2027-01-01, and other dates on lines "+
+				"of their own", strings.Join(fields[:i+1], " "))
+		}
+	}
+	return ""
 }

@@ -115,7 +115,8 @@ func TestReadHolidaysNamesWhatIsWrong(t *testing.T) {
 		"bad.txt":   "2026-12-25 fine\n25.12.2026\n2026-02-30\n" + strings.Repeat("x\n", 20),
 		"empty.txt": "# nothing\n", "long.txt": strings.Repeat("\n", 1<<20+1), "feed.ics": "x", "free.ics": "x",
 		"endless.txt": strings.Repeat("2026-01-01/2028-01-01\n", 100),
-	}, "missing.txt", "bad.txt", "empty.txt", "long.txt", "feed.ics", "free.ics", ".", "endless.txt")
+		"spaced.txt":  "2026-12-28 / 2026-12-31 Between the years\n2027-03-29 to 2027-04-02\n2026-12-24 Shift 2 of 24\n12-25 12-26",
+	}, "missing.txt", "bad.txt", "empty.txt", "long.txt", "feed.ics", "free.ics", ".", "endless.txt", "spaced.txt")
 	err := cfg.ReadHolidays(func(path string) ([]calendar.Date, error) {
 		if filepath.Base(path) == "free.ics" {
 			return nil, nil

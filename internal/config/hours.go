@@ -49,6 +49,9 @@ func (t *table) week(v *node) (out booking.Hours) {
 	var setBy [7]string
 	for _, key := range v.keys {
 		days := t.days(key, v.values[key].line)
+		if days == nil && v.values[key].kind != kindArray {
+			continue // another key that has slipped in here: one slip is one fault
+		}
 		spans := t.spans("hours", key, v.values[key])
 		for _, day := range days {
 			if setBy[day] != "" {
@@ -75,8 +78,12 @@ func (t *table) dated(key string) booking.Dated {
 	}
 	seen := map[calendar.Date]string{}
 	for _, text := range v.keys {
+		days := t.dates(key, text, v.values[text].line, seen)
+		if days == nil && v.values[text].kind != kindArray {
+			continue // as with hours
+		}
 		spans := t.spans(key, text, v.values[text])
-		for _, d := range t.dates(key, text, v.values[text].line, seen) {
+		for _, d := range days {
 			out[d] = spans
 		}
 	}

@@ -170,7 +170,7 @@ func (t *table) choice(key, what string, defined *names, beside bool) []string {
 		return nil
 	}
 	if what == "department" && len(defined.lines()) > 1 {
-		t.d.fault(t.node.line, t.place, "%s is missing: name those that it belongs to", key)
+		t.d.fault(t.node.line, t.place, "%s is missing: name those that it belongs to, or name it in the needs of a service", key)
 	}
 	for id := range defined.inOrder() {
 		ids = append(ids, id)

@@ -34,10 +34,27 @@ func (t *table) rules(level booking.Level) booking.Rules {
 	case t.get("any") != nil:
 		t.bad("any", "orders the resources, and is no rule of a single one: write it in [business], [[department]] or [[service]]")
 	}
-	if level == booking.OfService {
+	switch level {
+	case booking.OfService:
 		t.offeredHours(r)
+	case booking.OfBusiness:
+		t.emptyExtra()
 	}
 	return r
+}
+
+// emptyExtra reports extra openings of the business that open nothing. At a nearer level such a one takes back what a
+// farther one adds; here somebody most likely wants to close.
+func (t *table) emptyExtra() {
+	v := t.get("extra")
+	if v == nil || v.kind != kindTable {
+		return
+	}
+	for _, date := range v.keys {
+		if of := v.values[date]; of.kind == kindArray && len(of.items) == 0 {
+			t.d.fault(of.line, t.place, "extra: %s adds nothing: to close on a date write dates = { %[1]s = [] }", date)
+		}
+	}
 }
 
 // offeredHours checks the hours of a service, which narrow those of its resources.
@@ -86,9 +103,9 @@ func (t *table) order(key string) booking.Order {
 
 // horizon is a number of days or a duration.
 func (t *table) horizon(key string) time.Duration {
-	const def, most = 30, 366
+	const most = 366
 	if v := t.get(key); v != nil && v.kind == kindInteger {
-		return time.Duration(t.integer(key, def, most)) * day
+		return time.Duration(t.integer(key, int(booking.DefaultHorizon/day), most)) * day
 	}
-	return t.duration(key, def*day, time.Hour, most*day)
+	return t.duration(key, booking.DefaultHorizon, time.Hour, most*day)
 }

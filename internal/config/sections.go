@@ -33,6 +33,7 @@ func (d *decoder) config(root *node) *Config {
 	d.resolveNeeds(c.Services, c.Resources, &refs)
 	offers(c, &refs)
 	c.Flow = d.flow(t.sub("flow"), &refs)
+	t.sub("flow").defaults(c)
 	d.retention(t.sub("store"), c)
 	d.unused(t, &refs)
 	t.done()
@@ -160,6 +161,32 @@ func (d *decoder) flow(t *table, refs *references) Flow {
 	}
 	t.done()
 	return f
+}
+
+// defaults checks that what is chosen where the Flow shows no choice goes together. Unknown ids are told elsewhere.
+func (t *table) defaults(c *Config) {
+	f := &c.Flow
+	among := c.Resources
+	if i := slices.IndexFunc(c.Resources, func(r booking.Resource) bool { return r.ID == f.Resource }); i >= 0 {
+		among = c.Resources[i : i+1]
+		if len(among[0].Services) == 0 {
+			t.bad("resource", "%q can only be needed beside others, not chosen", f.Resource)
+			return
+		}
+	}
+	anyService := !slices.ContainsFunc(c.Services, func(s booking.Service) bool { return s.ID == f.Service })
+	anyDepartment := !slices.ContainsFunc(c.Departments, func(d booking.Department) bool { return d.ID == f.Department })
+	fits := func(r booking.Resource) bool {
+		return (anyService || slices.Contains(r.Services, f.Service)) &&
+			(anyDepartment || slices.Contains(r.Departments, f.Department))
+	}
+	switch {
+	case slices.ContainsFunc(among, fits):
+	case len(among) == 1 && f.Resource == among[0].ID:
+		t.bad("resource", "%q does not go with the department and the service beside it", f.Resource)
+	case !anyService && !anyDepartment:
+		t.bad("service", "%q is given by nobody of the department %q", f.Service, f.Department)
+	}
 }
 
 // dayFirst reads the order of the built-in Flow's questions. There are two; the first is the default.

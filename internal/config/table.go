@@ -201,10 +201,24 @@ func (t *table) done() {
 			t.bad(key, "must not stand in this file: write %s_file, %[1]s_env or %[1]s_credential", key)
 		case t.section == "" && (v.kind == kindTable || v.sections):
 			t.d.fault(v.line, t.place, "unknown section %q%s", key, suggest(closest(key, known)))
+		case elsewhere[key] != "":
+			t.d.fault(v.line, t.place, "unknown key %q here: it stands in %s", key, elsewhere[key])
 		default:
 			t.d.fault(v.line, t.place, "unknown key %q%s", key, suggest(closest(key, known)))
 		}
 	}
+}
+
+// elsewhere says where keys stand that are easily sought at another level.
+var elsewhere = map[string]string{
+	"blocklist_file": "[business]",
+	"blocked_by":     "[business], [[department]] or [[resource]]",
+	"zone":           "[business], [[resource]] or [[account]]",
+	"departments":    "[[resource]] or [[holiday]]",
+	"services":       "[[resource]]",
+	"book_into":      "[[resource]]",
+	"needs":          "[[service]]",
+	"order":          "[flow]",
 }
 
 // closest returns the known name that a mistyped one most likely means, "" when none is close.

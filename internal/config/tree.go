@@ -92,7 +92,7 @@ func (r *treeReader) secondOpinion() {
 
 // syntax adds a fault for an error of go-toml, at the place that it points to.
 func (r *treeReader) syntax(err error) {
-	f := Fault{Path: r.path, Line: 1, Column: 1, Problem: strings.TrimPrefix(err.Error(), "toml: ")}
+	f := Fault{Path: r.path, Line: 1, Column: 1, Problem: inWords(strings.TrimPrefix(err.Error(), "toml: "))}
 	var decode *toml.DecodeError
 	var parse *unstable.ParserError
 	switch {
@@ -106,6 +106,17 @@ func (r *treeReader) syntax(err error) {
 		}
 	}
 	r.faults = append(r.faults, f)
+}
+
+// inWords adds what to do to those words of go-toml that people who do not know TOML meet first.
+func inWords(problem string) string {
+	switch {
+	case strings.HasSuffix(problem, "at start of value"), strings.Contains(problem, "after array value"):
+		return problem + `: texts, times and dates without a year stand in quotes`
+	case strings.Contains(problem, "strings cannot have new lines"):
+		return problem + ": a quote is missing"
+	}
+	return problem
 }
 
 func (r *treeReader) fault(line int, format string, args ...any) {

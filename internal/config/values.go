@@ -90,12 +90,14 @@ func (d *decoder) resolve(path string) string {
 
 // duration returns a duration within bounds.
 func (t *table) duration(key string, def, low, high time.Duration) time.Duration {
-	v := t.typed(key, kindString)
+	v := t.get(key)
 	if v == nil {
 		return def
 	}
 	dur, err := parseDuration(v.text)
 	switch {
+	case v.kind != kindString:
+		t.bad(key, `must be a duration in quotes such as "30m", not %s`, v.kind)
 	case err != nil:
 		t.bad(key, `must be a duration such as "90s", "30m", "1h30m" or "30d", not %q`, v.text)
 	case dur < low || dur > high:

@@ -19,10 +19,6 @@ const (
 	holidaysAhead  = 4 * 366 * 24 * time.Hour
 )
 
-// errPartOfADay means that a file of holidays holds something else than days.
-var errPartOfADay = errors.New(`it holds events of part of a day: put those into an account of provider "ics" whose calendar ` +
-	`blocks the resources`)
-
 // LoadHolidays reads the files of holidays that the config names; until then it has only the dates that it lists itself. The
 // error, if any, is a config.Faults.
 func LoadHolidays(cfg *config.Config) error { return cfg.ReadHolidays(holidaysIn) }
@@ -52,12 +48,27 @@ func holidaysIn(path string) ([]calendar.Date, error) {
 	}
 	snapshot, err := client.Read(context.Background(), name, window)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(err)
 	}
 	if odd != "" {
 		return nil, fmt.Errorf("one of its events cannot be understood: %s", odd)
 	}
 	return datesOf(snapshot.Events)
+}
+
+// unreadable says in words why the text of a file is no calendar.
+func unreadable(err error) error {
+	var e *calendar.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Reason {
+	case "notACalendar":
+		return errors.New("it does not begin with BEGIN:VCALENDAR")
+	case "truncated":
+		return errors.New("its end is missing: get it anew")
+	}
+	return err
 }
 
 // datesOf returns the days of events that last whole ones.
@@ -66,7 +77,8 @@ func datesOf(events []calendar.Event) ([]calendar.Date, error) {
 	const day = 24 * 60 * 60
 	for _, e := range events {
 		if e.Interval.Start%day != 0 || e.Interval.End%day != 0 {
-			return nil, errPartOfADay
+			return nil, fmt.Errorf(`it holds an event of part of a day, at %s: put such events into an account of provider "ics" `+
+				`whose calendar blocks the resources`, time.Unix(e.Interval.Start, 0).UTC().Format("2006-01-02 15:04 MST"))
 		}
 		if !e.Busy {
 			continue // people work then, elsewhere
@@ -78,16 +90,29 @@ func datesOf(events []calendar.Event) ([]calendar.Date, error) {
 	return out, nil
 }
 
-// Never returns what can never be booked by the rules of a config whose holidays were read.
-func Never(cfg *config.Config) []booking.Never {
-	return booking.NewCatalog(cfg.Bookable()).Never(time.Now())
+// Warnings says what is surely not meant in a config that has no fault and whose holidays were read: what can never be booked
+// by its rules, and holidays that are all over.
+func Warnings(cfg *config.Config) []string {
+	return warnings(booking.NewCatalog(cfg.Bookable()), time.Now())
 }
 
-// warnOfNever logs what can never be booked.
-func (p *parts) warnOfNever() {
-	for _, n := range p.desk.Catalog().Never(time.Now()) {
-		p.log.Warn("this can never be booked", "service", n.Service, "resource", n.Resource, "department", n.Department,
-			"why", n.Why)
+func warnings(c *booking.Catalog, now time.Time) (out []string) {
+	for _, n := range c.Never(now) {
+		out = append(out, n.String())
+	}
+	today := calendar.DateOf(now.Unix(), c.Business().Zone)
+	for _, h := range c.Business().Holidays {
+		if h.Over(today) {
+			out = append(out, fmt.Sprintf("holiday %q: all of its dates are past", h.Title))
+		}
+	}
+	return out
+}
+
+// warn logs what is surely not meant.
+func (p *parts) warn() {
+	for _, w := range warnings(p.desk.Catalog(), time.Now()) {
+		p.log.Warn("the rules: " + w)
 	}
 }
 
@@ -99,11 +124,11 @@ func (f *findings) rules(cfg *config.Config) {
 		f.fail("rules", "%v", err)
 		return
 	}
-	never := Never(&own)
-	for _, n := range never {
-		f.warn("rules", "%s", n)
+	all := Warnings(&own)
+	for _, w := range all {
+		f.warn("rules", "%s", w)
 	}
-	if len(never) == 0 {
+	if len(all) == 0 {
 		f.ok("rules", "each service can be booked, and each resource, as far as rules go")
 	}
 }

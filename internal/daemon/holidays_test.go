@@ -63,10 +63,15 @@ func TestHolidaysThatAreNone(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	page := filepath.Join(t.TempDir(), "page.ics")
+	if err := os.WriteFile(page, []byte("<html>Sign in</html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	next := time.Now().AddDate(0, 1, 0).Format("20060102")
 	for name, c := range map[string]struct{ path, want string }{
-		"a file that breaks off":   {broken, "truncated"},
+		"a file that breaks off":   {broken, "its end is missing"},
 		"an afternoon":             {icsFile(t, "DTSTART:"+next+"T120000Z\nDTEND:"+next+"T180000Z"), `provider "ics"`},
+		"a page to sign in":        {page, "BEGIN:VCALENDAR"},
 		"an afternoon, as free":    {icsFile(t, "DTSTART:"+next+"T120000Z\nDTEND:"+next+"T180000Z\nTRANSP:TRANSPARENT"), `provider "ics"`},
 		"a day without its start":  {icsFile(t, "SUMMARY:Some day\nDTEND;VALUE=DATE:"+next), "cannot be understood: no usable start"},
 		"a rule that says nothing": {icsFile(t, "DTSTART;VALUE=DATE:"+next+"\nRRULE:FREQ=SOMETIMES"), "cannot be understood: recurrence"},
