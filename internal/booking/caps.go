@@ -1,8 +1,6 @@
 package booking
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"slotd/internal/calendar"
@@ -45,7 +43,7 @@ func (st *State) countCaps() {
 	o := st.offer
 	var all, same []int64
 	for _, c := range st.facts.Claims {
-		if !st.facts.takes(c) {
+		if !st.facts.takes(&c) {
 			continue
 		}
 		all = append(all, c.Start)
@@ -70,8 +68,8 @@ func (o *Offer) weeks(starts []int64, n int) []calendar.Interval {
 // monday returns the first day of the week of a date.
 func monday(d calendar.Date) calendar.Date { return d.AddDays(-(int(d.Weekday()) + 6) % 7) }
 
-// periods returns the periods, a number of days each from their first, in which at least n of the starts lie; n is 0 for no
-// cap.
+// periods returns the periods, a number of days each from their first, in which at least n of the starts lie, in no order; n
+// is 0 for no cap.
 func (o *Offer) periods(starts []int64, n, length int, first func(calendar.Date) calendar.Date) (out []calendar.Interval) {
 	if n == 0 {
 		return nil
@@ -84,7 +82,6 @@ func (o *Offer) periods(starts []int64, n, length int, first func(calendar.Date)
 			out = append(out, shown(from, from.AddDays(length), zone)...)
 		}
 	}
-	slices.SortFunc(out, func(a, b calendar.Interval) int { return cmp.Compare(a.Start, b.Start) })
 	return out
 }
 

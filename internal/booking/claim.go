@@ -48,6 +48,7 @@ func (c Claim) owner() owner { return owner{c.Booking, c.Hold} }
 type presence struct {
 	calendar.Interval
 	capacity int
+	of       owner
 }
 
 // crowded reports whether one more claim, of a capacity, would be too many at some instant of want.

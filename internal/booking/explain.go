@@ -130,7 +130,7 @@ func (st *State) counted(start int64, by capRule) (n int) {
 	zone := st.offer.Resource.Zone
 	asked := calendar.DateOf(start, zone)
 	for _, c := range st.facts.Claims {
-		if !st.facts.takes(c) || by.service && c.Service != st.offer.Service.ID {
+		if !st.facts.takes(&c) || by.service && c.Service != st.offer.Service.ID {
 			continue
 		}
 		d := calendar.DateOf(c.Start, zone)
@@ -182,7 +182,7 @@ type taker struct {
 func (st *State) blockers() (foreign []Blocker, ours []taker) {
 	mine := map[owner]int{} // → capacity
 	for _, c := range st.facts.Claims {
-		if st.facts.takes(c) {
+		if st.facts.takes(&c) {
 			if _, known := mine[c.owner()]; !known {
 				mine[c.owner()] = st.offer.catalog.Capacity(st.offer.Resource.ID, c.Service)
 			}
@@ -190,7 +190,7 @@ func (st *State) blockers() (foreign []Blocker, ours []taker) {
 		}
 	}
 	for _, c := range st.facts.Others {
-		if _, known := mine[c.owner()]; !known && st.facts.takes(c) {
+		if _, known := mine[c.owner()]; !known && st.facts.takes(&c) {
 			beside := claimed(c)
 			beside.Beside = true
 			ours = append(ours, taker{beside, c.owner(), 1})

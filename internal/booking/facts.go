@@ -1,6 +1,7 @@
 package booking
 
 import (
+	"cmp"
 	"slices"
 
 	"slotd/internal/calendar"
@@ -32,7 +33,24 @@ func (a Asker) owns(c Claim) bool {
 }
 
 // takes reports whether a claim takes time from who asks.
-func (f *Facts) takes(c Claim) bool { return c.Takes(f.Now) && !f.Asker.owns(c) }
+func (f *Facts) takes(c *Claim) bool { return c.Takes(f.Now) && !f.Asker.owns(*c) }
+
+// claimOf returns the claim on the resource itself of an event of ours, nil when there is none that takes time. Claims are
+// sorted by start, at which most events still are.
+func (f *Facts) claimOf(o calendar.Own) *Claim {
+	i, _ := slices.BinarySearchFunc(f.Claims, o.Start, func(c Claim, start int64) int { return cmp.Compare(c.Start, start) })
+	for ; i < len(f.Claims) && f.Claims[i].Start == o.Start; i++ {
+		if c := &f.Claims[i]; c.Booking == o.Booking && f.takes(c) {
+			return c
+		}
+	}
+	for i := range f.Claims {
+		if c := &f.Claims[i]; c.Booking == o.Booking && f.takes(c) {
+			return c
+		}
+	}
+	return nil
+}
 
 // passes reports whether an event of ours blocks nothing: it is that of the booking that is to be moved, or mirrored at a
 // time that its booking has left.
@@ -42,11 +60,16 @@ func (f *Facts) passes(o calendar.Own, window calendar.Interval) bool {
 
 // left reports whether our event is mirrored at a time that its booking has left. Mirrored events are cut to the window.
 func (f *Facts) left(o calendar.Own, window calendar.Interval) bool {
-	gone := func(c Claim) bool {
-		return c.Left && c.Booking == o.Booking &&
-			max(c.Start, window.Start) == o.Start && min(c.End, window.End) == o.End
+	gone := func(claims []Claim) bool {
+		for i := range claims {
+			c := &claims[i]
+			if c.Left && c.Booking == o.Booking && max(c.Start, window.Start) == o.Start && min(c.End, window.End) == o.End {
+				return true
+			}
+		}
+		return false
 	}
-	return slices.ContainsFunc(f.Claims, gone) || slices.ContainsFunc(f.Others, gone)
+	return gone(f.Claims) || gone(f.Others)
 }
 
 // busy returns the nth busy document, nil when it is not known.

@@ -226,7 +226,7 @@ func (b *Booking) Crowded(claims []Claim, capacity func(service string) int, now
 	var others []presence
 	for _, c := range claims {
 		if c.Booking != "" && c.Booking != b.ID && c.Takes(now) {
-			others = append(others, presence{c.Interval, capacity(c.Service)})
+			others = append(others, presence{c.Interval, capacity(c.Service), c.owner()})
 		}
 	}
 	return crowded(others, b.Interval, capacity(b.Service))

@@ -1,6 +1,11 @@
 package booking
 
-import "slotd/internal/calendar"
+import (
+	"cmp"
+	"slices"
+
+	"slotd/internal/calendar"
+)
 
 // Reason says why a start time can or cannot be booked. The zero value means that it can.
 type Reason int
@@ -49,7 +54,8 @@ type State struct {
 	known   calendar.Interval   // covered by every blocking calendar; empty when one of them is not known
 	blocked []calendar.Interval // sorted, disjoint: what is busy whatever the capacity
 	claimed []calendar.Interval // sorted, disjoint: where our claims leave no room, grown by the service's buffers
-	shared  []presence          // our claims beside which there may be room, buffers included
+	shared  []presence          // sorted by start: our claims beside which there may be room, buffers included
+	longest int64               // of shared, in seconds
 	// full and serviceFull are the days and weeks, sorted and disjoint, in which no more may begin: of anything at the
 	// resource, and of the service at it. They bound starts, not the time that is taken.
 	full, serviceFull []calendar.Interval
@@ -68,79 +74,111 @@ func (b Bounds) With(o Bounds) Bounds {
 // NewState prepares the facts for questions about one service at one resource.
 func NewState(o *Offer, b Bounds, f Facts) *State {
 	st := &State{offer: o, facts: f, bounds: b, known: coverage(o.Resource, f.Busy)}
-	own := map[owner]*owned{} // of bookings, claims with the events that are theirs
-	for _, c := range f.Claims {
-		if f.takes(c) {
-			of := own[c.owner()]
-			if of == nil {
-				of = &owned{capacity: o.catalog.Capacity(o.Resource.ID, c.Service)}
-				own[c.owner()] = of
-			}
-			of.spans = append(of.spans, c.Padded())
+	ours := sorter{offer: o, alone: make([]calendar.Interval, 0, len(f.Claims)+len(f.Others))}
+	for i := range f.Claims {
+		if c := &f.Claims[i]; f.takes(c) {
+			ours.add(c, c.Padded())
 		}
 	}
-	st.block(own)
-	st.take(own)
+	ours.addOthers(&f)
+	st.blocked = st.block(&ours)
+	st.claimed, st.shared = calendar.Union(ours.alone), union(ours.shared)
+	for _, p := range st.shared {
+		st.longest = max(st.longest, p.End-p.Start)
+	}
 	if o.capped() {
 		st.countCaps()
 	}
 	return st
 }
 
-// owned is the time that one owner takes.
-type owned struct {
-	spans    []calendar.Interval
-	capacity int
-}
-
-// block finds the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
+// block returns the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
 // claim of one booking count once. Those at a time that their booking has left block nothing.
-func (st *State) block(own map[owner]*owned) {
-	blocks := make([]calendar.Interval, 0, 64)
+func (st *State) block(ours *sorter) []calendar.Interval {
+	n := 0
+	for _, busy := range st.facts.Busy {
+		if busy != nil {
+			n += len(busy.Foreign) + len(busy.Own)
+		}
+	}
+	blocks := make([]calendar.Interval, 0, n)
 	for _, busy := range st.facts.Busy {
 		if busy == nil {
 			continue
 		}
 		blocks = append(blocks, busy.Foreign...)
 		for _, o := range busy.Own {
-			claims := own[owner{booking: o.Booking}]
-			switch {
-			case st.facts.passes(o, busy.Window):
-			case claims != nil:
-				claims.spans = append(claims.spans, o.Interval)
-			default:
-				blocks = append(blocks, o.Interval)
+			if st.facts.passes(o, busy.Window) {
+				continue
 			}
+			if claim := st.facts.claimOf(o); claim != nil {
+				ours.add(claim, o.Interval)
+				continue
+			}
+			blocks = append(blocks, o.Interval)
 		}
 	}
-	st.blocked = calendar.Union(blocks)
+	return calendar.Union(blocks)
 }
 
-// take divides our claims. What leaves room for nobody is claimed, grown by the buffers that the asked service needs around
+// sorter divides our claims. What leaves room for nobody stands alone, grown by the buffers that the asked service needs around
 // itself: claims of other resources, those of a capacity of one, and all where the asked service has that itself. The rest
-// is counted.
-func (st *State) take(own map[owner]*owned) {
-	before, after := seconds(st.offer.Before), seconds(st.offer.After)
-	var alone []calendar.Interval
-	add := func(t calendar.Interval, capacity int) {
-		if min(capacity, st.offer.Capacity) <= 1 {
-			// [t) meets [start-before, end+after) exactly when [t.Start-after, t.End+before) meets [start, end).
-			alone = append(alone, t.Pad(after, before))
+// is shared, and counted.
+type sorter struct {
+	offer  *Offer
+	alone  []calendar.Interval
+	shared []presence
+}
+
+// add adds time that a claim of the resource itself takes.
+func (s *sorter) add(c *Claim, span calendar.Interval) {
+	if s.offer.Capacity > 1 {
+		if capacity := s.offer.catalog.Capacity(s.offer.Resource.ID, c.Service); capacity > 1 {
+			s.shared = append(s.shared, presence{span, capacity, c.owner()})
 			return
 		}
-		st.shared = append(st.shared, presence{t, capacity})
 	}
-	for _, c := range st.facts.Others {
-		if own[c.owner()] == nil && st.facts.takes(c) {
-			add(c.Padded(), 1)
+	s.addAlone(span)
+}
+
+func (s *sorter) addAlone(span calendar.Interval) {
+	// [t) meets [start-before, end+after) exactly when [t.Start-after, t.End+before) meets [start, end).
+	s.alone = append(s.alone, span.Pad(seconds(s.offer.After), seconds(s.offer.Before)))
+}
+
+// addOthers adds the claims of resources that share a calendar, but for those of owners who are here themselves.
+func (s *sorter) addOthers(f *Facts) {
+	if len(f.Others) == 0 {
+		return
+	}
+	here := make(map[owner]bool, len(f.Claims))
+	for i := range f.Claims {
+		if c := &f.Claims[i]; f.takes(c) {
+			here[c.owner()] = true
 		}
 	}
-	for _, of := range own {
-		for _, span := range calendar.Union(of.spans) {
-			add(span, of.capacity)
+	for i := range f.Others {
+		if c := &f.Others[i]; !here[c.owner()] && f.takes(c) {
+			s.addAlone(c.Padded())
 		}
 	}
-	st.claimed = calendar.Union(alone)
+}
+
+// union merges what each owner takes: a claim and the events of its booking count once. The result is sorted by start.
+func union(there []presence) []presence {
+	slices.SortFunc(there, func(a, b presence) int {
+		return cmp.Or(cmp.Compare(a.of.booking, b.of.booking), cmp.Compare(a.of.hold, b.of.hold), cmp.Compare(a.Start, b.Start))
+	})
+	out := there[:0]
+	for _, p := range there {
+		if n := len(out); n > 0 && out[n-1].of == p.of && p.Start <= out[n-1].End {
+			out[n-1].End = max(out[n-1].End, p.End)
+			continue
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b presence) int { return cmp.Compare(a.Start, b.Start) })
+	return out
 }
 
 // always is longer than anything that is asked about.
@@ -218,7 +256,13 @@ func (st *State) crowded(want calendar.Interval) bool {
 	if len(st.shared) == 0 {
 		return false
 	}
-	return crowded(st.shared, want.Pad(seconds(st.offer.Before), seconds(st.offer.After)), st.offer.Capacity)
+	want = want.Pad(seconds(st.offer.Before), seconds(st.offer.After))
+	from := func(start int64) int {
+		i, _ := slices.BinarySearchFunc(st.shared, start, func(p presence, start int64) int { return cmp.Compare(p.Start, start) })
+		return i
+	}
+	near := st.shared[from(want.Start-st.longest):from(want.End)]
+	return crowded(near, want, st.offer.Capacity)
 }
 
 // within reports whether one of the sorted, disjoint spans holds the instant.

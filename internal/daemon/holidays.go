@@ -112,7 +112,7 @@ func warnings(c *booking.Catalog, now time.Time) (out []string) {
 // warn logs what is surely not meant.
 func (p *parts) warn() {
 	for _, w := range warnings(p.desk.Catalog(), time.Now()) {
-		p.log.Warn("the rules: " + w)
+		p.log.Warn("the rules of the config", "warning", w)
 	}
 }
 

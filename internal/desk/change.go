@@ -29,7 +29,7 @@ type NoticeError struct {
 }
 
 func (e *NoticeError) Error() string {
-	return fmt.Sprintf("the booking can be %s until %s before its start", e.Doing, e.Notice)
+	return fmt.Sprintf("the booking can be %s until %s before its start", e.Doing, booking.Length(e.Notice))
 }
 
 // Cancel is a wish to cancel a booking.
