@@ -139,7 +139,7 @@ func TestVerifyAfterManyConfirms(t *testing.T) {
 			booked++
 		}
 	}
-	report, err := store.Verify(t.Context(), db, store.VerifyOptions{Catalog: d.Catalog(), Now: now})
+	report, err := store.Verify(t.Context(), db, store.VerifyOptions{Catalog: booking.NewCatalog(business), Now: now})
 	must(t, err)
 	if booked < 20 || report.Records["booking"] != booked || len(report.Findings) != 0 {
 		t.Errorf("%d booked, %+v", booked, report)

@@ -39,6 +39,7 @@ type parts struct {
 	feeds    []*feeds           // likewise: those that nobody signs in to
 	commands *accounts          // the same, for the commands about them
 	syncer   *syncer.Syncer
+	catalog  *booking.Catalog
 	desk     *desk.Desk
 	placed   map[calendar.ID][]string // which resources have bookings to come in which calendar
 	webhook  *webhook.Server
@@ -61,6 +62,7 @@ func assemble(h *host, cfg *config.Config) (*parts, error) {
 		err = LoadHolidays(cfg)
 	}
 	if err == nil {
+		p.catalog = booking.NewCatalog(cfg.Bookable())
 		err = p.makeSyncer()
 	}
 	if err == nil {
@@ -141,7 +143,7 @@ func (p *parts) makeSyncer() error {
 	}
 	p.syncer, err = syncer.New(syncer.Config{
 		Store: p.store, Accounts: accounts, Calendars: calendars(p.cfg.Resources), Poll: p.cfg.Freshness.Poll,
-		Ahead: booking.NewCatalog(p.cfg.Bookable()).Reach(), Describe: p.describe, Zone: p.zoneOf,
+		Ahead: p.catalog.Reach(), Describe: p.describe, Zone: p.zoneOf,
 		Capacity: p.capacityOf, Booked: p.booked(), Identity: p.identity, Terms: p.termsOf, Log: p.log,
 		ReadFailed: p.o.metrics.ReadFailed, WriteFailed: p.o.metrics.WriteFailed,
 		ChannelFailed: p.o.metrics.ChannelFailed, LiveRead: p.o.metrics.LiveRead, Drifted: p.o.metrics.Drifted,
@@ -170,7 +172,7 @@ func (p *parts) makeDesk() error {
 	}
 	p.desk, err = desk.New(desk.Config{
 		Placed: p.placed,
-		Store:  p.store, Business: p.cfg.Bookable(),
+		Store:  p.store, Catalog: p.catalog,
 		ServeWithin: p.cfg.Freshness.ServeWithin, VerifyWithin: p.cfg.Freshness.VerifyWithin,
 		ClockWrong:       p.host.health.clocks.wrong,
 		AcceptUnverified: p.cfg.Freshness.AcceptUnverified, Live: p.syncer, TokenTTL: p.cfg.Flow.TokenTTL, Hold: p.cfg.Flow.Hold,
@@ -299,12 +301,12 @@ func (p *parts) zoneOf(resource string) string {
 }
 
 func (p *parts) capacityOf(resource, service string) int {
-	return p.desk.Catalog().Capacity(resource, service)
+	return p.catalog.Capacity(resource, service)
 }
 
 // termsOf returns the buffers of a service, and whether the resource can be chosen for it.
 func (p *parts) termsOf(service, resource string) (before, after time.Duration, offers bool) {
-	if o := p.desk.Catalog().Offer("", resource, service); o != nil {
+	if o := p.catalog.Offer("", resource, service); o != nil {
 		before, after = o.Before, o.After
 	}
 	r := p.desk.Resource(resource)

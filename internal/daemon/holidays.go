@@ -111,7 +111,7 @@ func warnings(c *booking.Catalog, now time.Time) (out []string) {
 
 // warn logs what is surely not meant.
 func (p *parts) warn() {
-	for _, w := range warnings(p.desk.Catalog(), time.Now()) {
+	for _, w := range warnings(p.catalog, time.Now()) {
 		p.log.Warn("the rules of the config", "warning", w)
 	}
 }

@@ -23,7 +23,7 @@ func (p *parts) start(ctx context.Context) {
 	p.listBookings(ctx)
 	p.run.syncer.Go(func() { p.syncer.Run(ctx) })
 	p.startNotifier(ctx)
-	p.warn()
+	p.run.syncer.Go(p.warn) // nobody waits for it
 	p.run.clock = p.startClock(ctx)
 }
 

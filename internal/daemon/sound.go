@@ -53,7 +53,7 @@ func (h *host) verify(ctx context.Context) {
 }
 
 func (h *host) compare(ctx context.Context) (store.Report, error) {
-	return h.store.VerifyComing(ctx, store.VerifyOptions{Catalog: h.now().desk.Catalog(), Now: time.Now()})
+	return h.store.VerifyComing(ctx, store.VerifyOptions{Catalog: h.now().catalog, Now: time.Now()})
 }
 
 // reclaim puts back the claims that bookings lack, and reports whether there were any.

@@ -29,11 +29,14 @@ import (
 // Any is the choice of a customer to whom every resource of the department is right.
 const Any = "any"
 
-// Config is what New needs. Store, a Business with a Zone, and Identity are required. Durations and counts may be zero.
+// Config is what New needs. Store, a Business with a Zone or a Catalog of one, and Identity are required. Durations and counts
+// may be zero.
 type Config struct {
 	Store *store.Store
 	// Business is all that can be booked. The desk keeps it; nobody may change it any more.
 	booking.Business
+	// Catalog is one that was made of the business already, which is then taken from it; it may be nil.
+	Catalog *booking.Catalog
 	// Placed says which resources have coming bookings in a calendar, whatever the config says of them now; see [Placed].
 	Placed map[calendar.ID][]string
 	// ServeWithin is how long ago the provider may have confirmed a mirror that is still answered from.
@@ -83,6 +86,10 @@ type Desk struct {
 
 // New returns a desk for the business that cfg describes.
 func New(cfg Config) (*Desk, error) {
+	if cfg.Catalog == nil {
+		cfg.Catalog = booking.NewCatalog(cfg.Business)
+	}
+	cfg.Business = *cfg.Catalog.Business()
 	if cfg.Store == nil || cfg.Zone == nil || cfg.Identity == nil {
 		return nil, errors.New("desk: Store, Zone and Identity are required")
 	}
@@ -93,7 +100,7 @@ func New(cfg Config) (*Desk, error) {
 		cfg.Now = time.Now
 	}
 	d := &Desk{
-		cfg: cfg, catalog: booking.NewCatalog(cfg.Business), members: map[string][]*booking.Resource{},
+		cfg: cfg, catalog: cfg.Catalog, members: map[string][]*booking.Resource{},
 	}
 	for i := range cfg.Resources {
 		r := &cfg.Resources[i]
@@ -304,9 +311,6 @@ func (d *Desk) Resource(id string) *booking.Resource { return d.catalog.Resource
 
 // Department returns a department by id; nil when there is none.
 func (d *Desk) Department(id string) *booking.Department { return d.catalog.Department(id) }
-
-// Catalog returns the rules that the desk goes by.
-func (d *Desk) Catalog() *booking.Catalog { return d.catalog }
 
 // Zone returns the zone of the business, in which customers see dates and times whose own zone is not known.
 func (d *Desk) Zone() *time.Location { return d.cfg.Zone }

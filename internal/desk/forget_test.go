@@ -70,7 +70,7 @@ func (c *clinic) written(id string, status booking.PlacementStatus) {
 // agrees fails when the records of the store do not.
 func (c *clinic) agrees(when string) {
 	c.t.Helper()
-	report, err := store.Verify(c.t.Context(), c.db.DB, store.VerifyOptions{Now: c.now, Catalog: c.Catalog()})
+	report, err := store.Verify(c.t.Context(), c.db.DB, store.VerifyOptions{Now: c.now, Catalog: booking.NewCatalog(c.cfg.Business)})
 	if err != nil || len(report.Findings) > 0 {
 		c.t.Errorf("%s: %v %v", when, report.Findings, err)
 	}
