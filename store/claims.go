@@ -64,8 +64,8 @@ func (t *Tx) PutClaims(resource string, claims []booking.Claim) {
 	t.claims[resource] = &claimsEntry{claims: claims, changed: true}
 }
 
-// Reclaim gives a booking the claims that follow from it: while the host's clock was far ahead, they could look past and go.
-// It changes nothing else.
+// Reclaim gives a booking the claims that follow from it: while the host's clock was far ahead, they could look past and go,
+// and those of an older form do not say their service. It changes nothing else.
 func (s *Store) Reclaim(ctx context.Context, id string, now time.Time) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		b, err := tx.Booking(id)

@@ -29,6 +29,9 @@ type Report struct {
 	Records map[string]int `json:"records"`
 	// Findings are sorted by kind, place and booking.
 	Findings []Finding `json:"findings"`
+	// Outdated are bookings with claims of an older form, which do not say their service: no fault, but the caps and capacities
+	// of services do not count them until [Store.Reclaim].
+	Outdated []string `json:"outdated,omitempty"`
 	// NotChecked says what was left out, and why.
 	NotChecked []string `json:"not_checked,omitempty"`
 }

@@ -74,7 +74,7 @@ func (v *verifier) claim(resource string, c booking.Claim) {
 	case !slices.Contains(e.Active(), resource):
 		v.foundOf(c.Booking, kind, resource, "a claim of a booking that is not on the resource")
 		return
-	case agreed(c, e.Booking) != e.Claim():
+	case v.agreed(c, e.Booking) != e.Claim():
 		v.foundOf(c.Booking, kind, resource, "the claim and its booking differ in their time, buffers or service")
 	}
 	for i, p := range e.Placements {
@@ -84,10 +84,13 @@ func (v *verifier) claim(resource string, c booking.Claim) {
 	}
 }
 
-// agreed returns a claim with the service of its booking where it was written before claims had one.
-func agreed(c booking.Claim, b *booking.Booking) booking.Claim {
-	if c.Service == "" {
+// agreed returns a claim with the service of its booking where it was written before claims had one, and notes that.
+func (v *verifier) agreed(c booking.Claim, b *booking.Booking) booking.Claim {
+	if c.Service == "" && b.Service != "" {
 		c.Service = b.Service
+		if !slices.Contains(v.report.Outdated, b.ID) {
+			v.report.Outdated = append(v.report.Outdated, b.ID)
+		}
 	}
 	return c
 }
@@ -101,7 +104,7 @@ func (v *verifier) leftClaim(resource string, c booking.Claim) {
 		return
 	case e == nil || e.Booking == nil:
 		return
-	case c.End > v.now && !slices.Contains(e.Claims(resource), agreed(c, e.Booking)):
+	case c.End > v.now && !slices.Contains(e.Claims(resource), v.agreed(c, e.Booking)):
 		v.foundOf(c.Booking, kind, resource, "the claims say that the booking has left a time, and it has not")
 		return
 	}

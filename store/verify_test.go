@@ -320,8 +320,28 @@ func TestVerifyClaimsWithoutService(t *testing.T) {
 		}
 		updateErr(t, s, func(tx *Tx) error { tx.PutClaims(r, claims); return nil })
 	}
-	same(t, "findings", []string{}, lines(verifyAll(t, db, verifyResources)))
-	insert(t, s, sold("b3", "adams", 10)) // they take their time all the same
+	report := verifyAll(t, db, verifyResources)
+	same(t, "findings", []string{}, lines(report))
+	same(t, "outdated", []string{"b1", "b2"}, report.Outdated)
+	for _, id := range report.Outdated {
+		if err := s.Reclaim(t.Context(), id, created); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report = verifyAll(t, db, verifyResources)
+	same(t, "findings after renewal", []string{}, lines(report))
+	same(t, "outdated after renewal", []string(nil), report.Outdated)
+}
+
+// TestClaimsWithoutServiceTake: such claims take their time all the same.
+func TestClaimsWithoutServiceTake(t *testing.T) {
+	db, s := newClinic(t)
+	claims := claimsOf(t, s, "adams")
+	for i := range claims {
+		claims[i].Service = ""
+	}
+	updateErr(t, s, func(tx *Tx) error { tx.PutClaims("adams", claims); return nil })
+	insert(t, s, sold("b3", "adams", 10))
 	same(t, "findings", []string{
 		"claims adams, booking b3 (REF-B3): the claim overlaps that of booking b1, and the resource takes 1 at a time",
 	}, lines(verifyAll(t, db, verifyResources)))

@@ -87,7 +87,7 @@ Try it without any account:  slotd demo`,
 	root.AddCommand(
 		a.backupCommand(), a.restoreCommand(), a.doctorCommand(), a.verifyCommand(),
 		a.demoCommand(), a.initCommand(), a.checkCommand(), a.serveCommand(), a.statusCommand(), a.slotsCommand(),
-		a.explainCommand(),
+		a.explainCommand(), a.flowCommand(),
 		a.bookingsCommand(), a.simulateCommand(), a.connectCommand(), a.calendarsCommand(), a.disconnectCommand(),
 		a.webhookCommand(),
 	)

@@ -43,6 +43,17 @@ func (w *world) surgery(token, doctor string, start time.Time) (result whatsapp.
 	return result
 }
 
+// TestWhatCannotBeChosen: who asks about a resource that cannot be chosen, or not with the rest, is told why.
+func TestWhatCannotBeChosen(t *testing.T) {
+	w := newWorld(t)
+	w.withRoom()
+	w.start()
+	for _, command := range []string{"slots", "explain"} {
+		w.run(command, "--resource", "room").expect(t, exitUsage, `resource "room" cannot be chosen: services need it beside others`)
+		w.run(command, "--service", "surgery", "--department", "nowhere").expect(t, exitUsage, "unknown department; there are: general")
+	}
+}
+
 // inRoom returns the starts of slotd's events in the room's calendar, by booking.
 func (w *world) inRoom() map[string]time.Time {
 	out := map[string]time.Time{}

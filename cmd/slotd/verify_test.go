@@ -152,18 +152,7 @@ func TestMissingClaimsComeBack(t *testing.T) {
 	w.start()
 	w.book("token-of-a-customer", "adams", w.at(15, 0))
 	w.level()
-	if code := w.daemon.stop(); code != exitDone {
-		t.Fatalf("exit code %d", code)
-	}
-	db, err := bolt.Open(filepath.Join(w.dir, "slotd.db"), bolt.Options{})
-	must(t, err)
-	st, err := store.Open(t.Context(), db)
-	must(t, err)
-	must(t, st.Update(t.Context(), func(tx *store.Tx) error {
-		tx.PutClaims("adams", nil)
-		return nil
-	}))
-	must(t, db.Close())
+	w.claims("adams", func([]booking.Claim) []booking.Claim { return nil })
 	w.run("verify").expect(t, exitFailed, "the booking has no claim on its resource")
 	w.start()
 	eventually(t, "the claim", func() bool { return strings.Contains(w.daemon.log.String(), "is put back") })
@@ -172,4 +161,45 @@ func TestMissingClaimsComeBack(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	w.run("verify").expect(t, exitDone, "Clean")
+}
+
+// TestClaimsOfAnOlderForm: those that do not say their service are no fault, and say it after a start.
+func TestClaimsOfAnOlderForm(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.book("token-of-a-customer", "adams", w.at(15, 0))
+	w.level()
+	w.claims("adams", func(claims []booking.Claim) []booking.Claim {
+		for i := range claims {
+			claims[i].Service = ""
+		}
+		return claims
+	})
+	w.run("verify").expect(t, exitDone, "Clean")
+	w.start()
+	eventually(t, "the look at the database", func() bool { return strings.Contains(w.daemon.log.String(), "were compared") })
+	w.claims("adams", func(claims []booking.Claim) []booking.Claim {
+		if len(claims) != 1 || claims[0].Service != "consultation" {
+			t.Errorf("%+v", claims)
+		}
+		return claims
+	})
+}
+
+// claims stops the daemon and changes the claims on a resource.
+func (w *world) claims(resource string, change func([]booking.Claim) []booking.Claim) {
+	w.Helper()
+	if code := w.daemon.stop(); code != exitDone {
+		w.Fatalf("exit code %d", code)
+	}
+	db, err := bolt.Open(filepath.Join(w.dir, "slotd.db"), bolt.Options{})
+	must(w.T, err)
+	st, err := store.Open(w.Context(), db)
+	must(w.T, err)
+	must(w.T, st.Update(w.Context(), func(tx *store.Tx) error {
+		claims, err := tx.Claims(resource)
+		tx.PutClaims(resource, change(slices.Clone(claims)))
+		return err
+	}))
+	must(w.T, db.Close())
 }

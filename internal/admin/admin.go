@@ -228,11 +228,9 @@ func (a *api) status(r *http.Request) (Status, error) { return a.cfg.Status(r.Co
 // slots lists the free times of a choice on one day, or on every day of the horizon.
 func (a *api) slots(r *http.Request) (Slots, error) {
 	q := r.URL.Query()
-	choice, err := a.cfg.Desk.Resolve(desk.Choice{
-		Department: q.Get("department"), Service: q.Get("service"), Resource: q.Get("resource"),
-	})
+	choice, err := a.choice(r)
 	if err != nil {
-		return Slots{}, badRequest{a.whatThereIs(err)}
+		return Slots{}, err
 	}
 	out := Slots{Choice: choice, Zone: a.cfg.Desk.Zone().String(), Days: []Day{}}
 	var dates []calendar.Date
@@ -259,26 +257,50 @@ func (a *api) slots(r *http.Request) (Slots, error) {
 	return out, nil
 }
 
-// whatThereIs adds to an unknown id those that exist.
-func (a *api) whatThereIs(err error) error {
+// choice resolves what a request asks about.
+func (a *api) choice(r *http.Request) (desk.Choice, error) {
+	q := r.URL.Query()
+	typed := desk.Choice{Department: q.Get("department"), Service: q.Get("service"), Resource: q.Get("resource")}
+	c, err := a.cfg.Desk.Resolve(typed)
 	var unknown *desk.UnknownError
-	if !errors.As(err, &unknown) {
-		return err
+	switch {
+	case errors.As(err, &unknown):
+		return c, badRequest{a.whatThereIs(unknown.What, c)}
+	case err != nil:
+		return c, badRequest{err}
 	}
+	return c, nil
+}
+
+// whatThereIs says of an id that cannot be chosen why not, and which can, beside what was chosen with it.
+func (a *api) whatThereIs(what string, c desk.Choice) error {
+	d := a.cfg.Desk
 	var ids []string
-	switch unknown.What {
+	id, known := "", false
+	switch what {
 	case "department":
-		for _, d := range a.cfg.Desk.Departments() {
+		id, known = c.Department, d.Department(c.Department) != nil
+		for _, d := range d.Departments() {
 			ids = append(ids, d.ID)
 		}
 	case "service":
-		for _, s := range a.cfg.Desk.Services("") {
+		id, known = c.Service, d.Service(c.Service) != nil
+		for _, s := range d.Services(c.Department) {
 			ids = append(ids, s.ID)
 		}
 	case "resource":
-		for _, r := range a.cfg.Desk.Resources("", "") {
+		r := d.Resource(c.Resource)
+		id, known = c.Resource, r != nil
+		if known && len(r.Services) == 0 {
+			return fmt.Errorf("resource %q cannot be chosen: services need it beside others", id)
+		}
+		for _, r := range d.Resources(c.Department, c.Service) {
 			ids = append(ids, r.ID)
 		}
 	}
-	return fmt.Errorf("%w, or not with the rest of the choice; there are: %s", err, strings.Join(ids, ", "))
+	problem := "unknown " + what
+	if known {
+		problem = fmt.Sprintf("%s %q does not go with the rest of the choice", what, id)
+	}
+	return fmt.Errorf("%s; there are: %s", problem, strings.Join(ids, ", "))
 }

@@ -130,11 +130,9 @@ type KnownCalendar struct {
 // explanation answers for a start (at), a day (date), or every day of the horizon.
 func (a *api) explanation(r *http.Request) (Explanation, error) {
 	q := r.URL.Query()
-	choice, err := a.cfg.Desk.Resolve(desk.Choice{
-		Department: q.Get("department"), Service: q.Get("service"), Resource: q.Get("resource"),
-	})
+	choice, err := a.choice(r)
 	if err != nil {
-		return Explanation{}, badRequest{a.whatThereIs(err)}
+		return Explanation{}, err
 	}
 	now := a.cfg.Now()
 	out := Explanation{Choice: choice, Zone: a.cfg.Desk.Zone().String(), Now: now.In(a.cfg.Desk.Zone()), Resources: []Explained{}}

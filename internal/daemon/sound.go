@@ -56,7 +56,7 @@ func (h *host) compare(ctx context.Context) (store.Report, error) {
 	return h.store.VerifyComing(ctx, store.VerifyOptions{Catalog: h.now().catalog, Now: time.Now()})
 }
 
-// reclaim puts back the claims that bookings lack, and reports whether there were any.
+// reclaim puts back the claims that bookings lack, and reports whether there were any. Those of an older form it renews.
 func (h *host) reclaim(ctx context.Context, report store.Report) (some bool) {
 	for _, f := range report.Findings {
 		if !f.MissesClaim() {
@@ -68,6 +68,13 @@ func (h *host) reclaim(ctx context.Context, report store.Report) (some bool) {
 		}
 		h.log.Warn("the database: a claim was missing and is put back", "booking", f.Booking, "resource", f.Place)
 		some = true
+	}
+	for i, id := range report.Outdated {
+		if err := h.store.Reclaim(ctx, id, time.Now()); err != nil {
+			h.log.Warn("the database: claims could not be brought to the form of today; the next start tries again", "error", err,
+				"left", len(report.Outdated)-i)
+			break
+		}
 	}
 	return some
 }
