@@ -39,8 +39,9 @@ they are. It talks to nobody. Exit code 0: all is well; 2: something must be men
 				return usageError{err}
 			}
 			out := cmd.OutOrStdout()
-			_, err = fmt.Fprintf(out, "%s is fine: %d accounts, %d departments, %d services, %d resources.\n",
-				a.configPath, len(cfg.Accounts), len(cfg.Departments), len(cfg.Services), len(cfg.Resources))
+			_, err = fmt.Fprintf(out, "%s is fine: %s, %s, %s, %s.\n", a.configPath,
+				counted(len(cfg.Accounts), "account"), counted(len(cfg.Departments), "department"),
+				counted(len(cfg.Services), "service"), counted(len(cfg.Resources), "resource"))
 			for _, w := range daemon.Warnings(cfg) {
 				_, _ = fmt.Fprintf(out, "warning: %s\n", w)
 			}

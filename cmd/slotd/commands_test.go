@@ -121,7 +121,7 @@ func TestServeSaysThatThePortIsTaken(t *testing.T) {
 
 func TestCheckReportsEveryFaultInOneRun(t *testing.T) {
 	w := newWorld(t)
-	w.run("check").expect(t, exitDone, "is fine: 2 accounts, 1 departments, 1 services, 2 resources")
+	w.run("check").expect(t, exitDone, "is fine: 2 accounts, 1 department, 1 service, 2 resources")
 	path := filepath.Join(w.dir, "slotd.toml")
 	for old, spoiled := range map[string]string{
 		`zone = "Europe/Berlin"`:    `zone = "Europe/Atlantis"`,

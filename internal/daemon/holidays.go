@@ -96,9 +96,16 @@ func Warnings(cfg *config.Config) []string {
 	return warnings(booking.NewCatalog(cfg.Bookable()), time.Now())
 }
 
+// mostNever bounds how many of what can never be booked are named.
+const mostNever = 50
+
 func warnings(c *booking.Catalog, now time.Time) (out []string) {
-	for _, n := range c.Never(now) {
+	never := c.Never(now)
+	for _, n := range never[:min(len(never), mostNever)] {
 		out = append(out, n.String())
+	}
+	if more := len(never) - mostNever; more > 0 {
+		out = append(out, fmt.Sprintf("and %d more can never be booked", more))
 	}
 	today := calendar.DateOf(now.Unix(), c.Business().Zone)
 	for _, h := range c.Business().Holidays {
