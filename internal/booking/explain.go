@@ -152,12 +152,13 @@ func (st *State) explainRoom(start int64) []Verdict {
 	if !st.known.Covers(want) {
 		known.Reason = Unknown
 	}
-	foreign, ours := st.blockers()
+	all := blockers{offer: st.offer}
+	st.facts.divide(&all)
 	busy := Verdict{Rule: RuleBusy}
 	if calendar.AnyOverlap(st.blocked, want) {
-		busy.Reason, busy.Blocker = Busy, earliest(foreign, want)
+		busy.Reason, busy.Blocker = Busy, earliest(all.busy, want)
 	}
-	return []Verdict{known, busy, st.explainClaims(want, ours)}
+	return []Verdict{known, busy, st.explainClaims(want, all.ours)}
 }
 
 // earliest returns the blocker that meets want and begins first; nil when none does.
@@ -177,53 +178,48 @@ type taker struct {
 	capacity int
 }
 
-// blockers returns what blocks whatever the capacity, and what is ours: the claims, with the events of their bookings. They
-// are the parts of which blocked, claimed and shared are made.
-func (st *State) blockers() (foreign []Blocker, ours []taker) {
-	mine := map[owner]int{} // → capacity
-	for _, c := range st.facts.Claims {
-		if st.facts.takes(&c) {
-			if _, known := mine[c.owner()]; !known {
-				mine[c.owner()] = st.offer.catalog.Capacity(st.offer.Resource.ID, c.Service)
-			}
-			ours = append(ours, taker{claimed(c), c.owner(), mine[c.owner()]})
-		}
+// blockers gathers what blocks whatever the capacity, and what is ours: of these parts blocked, claimed and shared are made.
+type blockers struct {
+	offer *Offer
+	busy  []Blocker
+	ours  []taker
+}
+
+func (b *blockers) at(n int) calendar.ID {
+	if n >= len(b.offer.Resource.Blocks) {
+		return ""
 	}
-	for _, c := range st.facts.Others {
-		if _, known := mine[c.owner()]; !known && st.facts.takes(&c) {
-			beside := claimed(c)
-			beside.Beside = true
-			ours = append(ours, taker{beside, c.owner(), 1})
-		}
+	return b.offer.Resource.Blocks[n]
+}
+
+func (b *blockers) foreign(n int, spans []calendar.Interval) {
+	for _, span := range spans {
+		b.busy = append(b.busy, Blocker{Interval: span, Calendar: b.at(n)})
 	}
-	for i, busy := range st.facts.Busy {
-		if busy == nil {
-			continue
-		}
-		var id calendar.ID
-		if i < len(st.offer.Resource.Blocks) {
-			id = st.offer.Resource.Blocks[i]
-		}
-		for _, span := range busy.Foreign {
-			foreign = append(foreign, Blocker{Interval: span, Calendar: id})
-		}
-		for _, o := range busy.Own {
-			b, of := Blocker{Interval: o.Interval, Calendar: id, Booking: o.Booking}, owner{booking: o.Booking}
-			capacity, known := mine[of]
-			switch {
-			case st.facts.passes(o, busy.Window):
-			case known:
-				ours = append(ours, taker{b, of, capacity})
-			default:
-				foreign = append(foreign, b)
-			}
-		}
-	}
-	return foreign, ours
+}
+
+func (b *blockers) stray(n int, o calendar.Own) { b.busy = append(b.busy, b.own(n, o)) }
+
+func (b *blockers) own(n int, o calendar.Own) Blocker {
+	return Blocker{Interval: o.Interval, Calendar: b.at(n), Booking: o.Booking}
+}
+
+func (b *blockers) claim(c *Claim) {
+	b.ours = append(b.ours, taker{claimed(c), c.owner(), b.offer.capacityWith(c)})
+}
+
+func (b *blockers) event(n int, o calendar.Own, of *Claim) {
+	b.ours = append(b.ours, taker{b.own(n, o), of.owner(), b.offer.capacityWith(of)})
+}
+
+func (b *blockers) beside(c *Claim) {
+	t := taker{claimed(c), c.owner(), 1}
+	t.Beside = true
+	b.ours = append(b.ours, t)
 }
 
 // claimed returns a claim as a blocker.
-func claimed(c Claim) Blocker {
+func claimed(c *Claim) Blocker {
 	return Blocker{Interval: c.Interval, Booking: c.Booking, Hold: c.Hold != "", Before: c.Before, After: c.After}
 }
 

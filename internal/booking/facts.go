@@ -52,6 +52,62 @@ func (f *Facts) claimOf(o calendar.Own) *Claim {
 	return nil
 }
 
+// parts receives all that takes time of a resource; n is the index of a calendar.
+type parts interface {
+	// foreign are events of others, stray is one of ours without a claim: both block whatever the capacity.
+	foreign(n int, spans []calendar.Interval)
+	stray(n int, o calendar.Own)
+	// claim is on the resource, event is of the booking of one: the two count once. beside is a claim on another resource,
+	// which shares a calendar, of an owner who has none here.
+	claim(*Claim)
+	event(n int, o calendar.Own, of *Claim)
+	beside(*Claim)
+}
+
+// divide tells the parts of the facts: the one place that says what of them takes time from who asks. Claim and event of one
+// booking count once, and an event at a time that its booking has left takes nothing.
+func (f *Facts) divide(to parts) {
+	for i := range f.Claims {
+		if c := &f.Claims[i]; f.takes(c) {
+			to.claim(c)
+		}
+	}
+	f.divideOthers(to)
+	for n, busy := range f.Busy {
+		if busy == nil {
+			continue
+		}
+		to.foreign(n, busy.Foreign)
+		for _, o := range busy.Own {
+			if f.passes(o, busy.Window) {
+				continue
+			}
+			if of := f.claimOf(o); of != nil {
+				to.event(n, o, of)
+				continue
+			}
+			to.stray(n, o)
+		}
+	}
+}
+
+func (f *Facts) divideOthers(to parts) {
+	if len(f.Others) == 0 {
+		return
+	}
+	here := make(map[owner]bool, len(f.Claims))
+	for i := range f.Claims {
+		if c := &f.Claims[i]; f.takes(c) {
+			here[c.owner()] = true
+		}
+	}
+	for i := range f.Others {
+		if c := &f.Others[i]; !here[c.owner()] && f.takes(c) {
+			to.beside(c)
+		}
+	}
+}
+
 // passes reports whether an event of ours blocks nothing: it is that of the booking that is to be moved, or mirrored at a
 // time that its booking has left.
 func (f *Facts) passes(o calendar.Own, window calendar.Interval) bool {

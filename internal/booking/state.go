@@ -74,15 +74,10 @@ func (b Bounds) With(o Bounds) Bounds {
 // NewState prepares the facts for questions about one service at one resource.
 func NewState(o *Offer, b Bounds, f Facts) *State {
 	st := &State{offer: o, facts: f, bounds: b, known: coverage(o.Resource, f.Busy)}
-	ours := sorter{offer: o, alone: make([]calendar.Interval, 0, len(f.Claims)+len(f.Others))}
-	for i := range f.Claims {
-		if c := &f.Claims[i]; f.takes(c) {
-			ours.add(c, c.Padded())
-		}
-	}
-	ours.addOthers(&f)
-	st.blocked = st.block(&ours)
-	st.claimed, st.shared = calendar.Union(ours.alone), union(ours.shared)
+	m := merger{offer: o}
+	m.make(&f)
+	f.divide(&m)
+	st.blocked, st.claimed, st.shared = calendar.Union(m.blocked), calendar.Union(m.alone), union(m.shared)
 	for _, p := range st.shared {
 		st.longest = max(st.longest, p.End-p.Start)
 	}
@@ -92,76 +87,56 @@ func NewState(o *Offer, b Bounds, f Facts) *State {
 	return st
 }
 
-// block returns the time that is busy whatever the capacity. Our own events join the claims of their bookings: block and
-// claim of one booking count once. Those at a time that their booking has left block nothing.
-func (st *State) block(ours *sorter) []calendar.Interval {
+// merger gathers the time that is taken. What leaves room for nobody stands alone, grown by the buffers that the asked service
+// needs around itself: claims of other resources, those of a capacity of one, and all where the asked service has that itself.
+// The rest is shared, and counted.
+type merger struct {
+	offer          *Offer
+	blocked, alone []calendar.Interval
+	shared         []presence
+}
+
+// make makes room for all that can come.
+func (m *merger) make(f *Facts) {
 	n := 0
-	for _, busy := range st.facts.Busy {
+	for _, busy := range f.Busy {
 		if busy != nil {
 			n += len(busy.Foreign) + len(busy.Own)
 		}
 	}
-	blocks := make([]calendar.Interval, 0, n)
-	for _, busy := range st.facts.Busy {
-		if busy == nil {
-			continue
-		}
-		blocks = append(blocks, busy.Foreign...)
-		for _, o := range busy.Own {
-			if st.facts.passes(o, busy.Window) {
-				continue
-			}
-			if claim := st.facts.claimOf(o); claim != nil {
-				ours.add(claim, o.Interval)
-				continue
-			}
-			blocks = append(blocks, o.Interval)
-		}
-	}
-	return calendar.Union(blocks)
+	m.blocked = make([]calendar.Interval, 0, n)
+	m.alone = make([]calendar.Interval, 0, len(f.Claims)+len(f.Others))
 }
 
-// sorter divides our claims. What leaves room for nobody stands alone, grown by the buffers that the asked service needs around
-// itself: claims of other resources, those of a capacity of one, and all where the asked service has that itself. The rest
-// is shared, and counted.
-type sorter struct {
-	offer  *Offer
-	alone  []calendar.Interval
-	shared []presence
-}
+func (m *merger) foreign(_ int, spans []calendar.Interval) { m.blocked = append(m.blocked, spans...) }
 
-// add adds time that a claim of the resource itself takes.
-func (s *sorter) add(c *Claim, span calendar.Interval) {
-	if s.offer.Capacity > 1 {
-		if capacity := s.offer.catalog.Capacity(s.offer.Resource.ID, c.Service); capacity > 1 {
-			s.shared = append(s.shared, presence{span, capacity, c.owner()})
-			return
-		}
-	}
-	s.addAlone(span)
-}
+func (m *merger) stray(_ int, o calendar.Own) { m.blocked = append(m.blocked, o.Interval) }
 
-func (s *sorter) addAlone(span calendar.Interval) {
-	// [t) meets [start-before, end+after) exactly when [t.Start-after, t.End+before) meets [start, end).
-	s.alone = append(s.alone, span.Pad(seconds(s.offer.After), seconds(s.offer.Before)))
-}
+func (m *merger) claim(c *Claim) { m.add(c, c.Padded()) }
 
-// addOthers adds the claims of resources that share a calendar, but for those of owners who are here themselves.
-func (s *sorter) addOthers(f *Facts) {
-	if len(f.Others) == 0 {
+func (m *merger) event(_ int, o calendar.Own, of *Claim) { m.add(of, o.Interval) }
+
+func (m *merger) beside(c *Claim) { m.addAlone(c.Padded()) }
+
+func (m *merger) add(c *Claim, span calendar.Interval) {
+	if capacity := m.offer.capacityWith(c); capacity > 1 {
+		m.shared = append(m.shared, presence{span, capacity, c.owner()})
 		return
 	}
-	here := make(map[owner]bool, len(f.Claims))
-	for i := range f.Claims {
-		if c := &f.Claims[i]; f.takes(c) {
-			here[c.owner()] = true
-		}
+	m.addAlone(span)
+}
+
+func (m *merger) addAlone(span calendar.Interval) {
+	// [t) meets [start-before, end+after) exactly when [t.Start-after, t.End+before) meets [start, end).
+	m.alone = append(m.alone, span.Pad(seconds(m.offer.After), seconds(m.offer.Before)))
+}
+
+// capacityWith returns how many may be at the resource while a claim is there and the offer too.
+func (o *Offer) capacityWith(c *Claim) int {
+	if o.Capacity <= 1 {
+		return 1
 	}
-	for i := range f.Others {
-		if c := &f.Others[i]; !here[c.owner()] && f.takes(c) {
-			s.addAlone(c.Padded())
-		}
-	}
+	return min(o.Capacity, o.catalog.Capacity(o.Resource.ID, c.Service))
 }
 
 // union merges what each owner takes: a claim and the events of its booking count once. The result is sorted by start.
