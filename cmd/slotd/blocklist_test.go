@@ -11,7 +11,7 @@ import (
 func TestCheckReadsTheBlocklist(t *testing.T) {
 	w := newWorld(t)
 	replaceInFile(t, filepath.Join(w.dir, "slotd.toml"), `[business]`, "[business]\nblocklist_file = \"blocked.txt\"")
-	w.run("check").expect(t, exitUsage, "blocklist_file", "blocked.txt")
+	w.run("check").expect(t, exitUsage, "slotd.toml:", "[business]: blocklist_file cannot be read: open ", "blocked.txt")
 	list := filepath.Join(w.dir, "blocked.txt")
 	must(t, os.WriteFile(list, []byte("# from the desk\n+49 170 0000001\nMs. Planted 0170\n"), 0o600))
 	must(t, os.Remove(filepath.Join(w.dir, "secrets/app_secret")))

@@ -122,6 +122,8 @@ type Business struct {
 	Rules booking.Rules
 	// Blocklist is the path of a list of phone numbers that cannot book; "" for none.
 	Blocklist string
+
+	blocklistLine int
 	// EventTitle and EventBody are what is written into a calendar. They may hold the placeholders of [Placeholders].
 	EventTitle, EventBody string
 }
@@ -249,6 +251,14 @@ func (c *Config) AllDay(id calendar.ID) string {
 		}
 	}
 	return AllDayAsMarked
+}
+
+// NoBlocklist says with the line of the config why the blocklist that it names cannot be read.
+func (c *Config) NoBlocklist(err error) error {
+	return Faults{{
+		Path: c.Path, Line: c.Business.blocklistLine, Place: "[business]",
+		Problem: fmt.Sprintf("blocklist_file cannot be read: %v: give it, or remove the key", err),
+	}}
 }
 
 // Load reads and parses the file at path. An error about the file's content is a [Faults].

@@ -96,10 +96,10 @@ func (d *decoder) whatsApp(t *table) WhatsApp {
 
 func (d *decoder) business(t *table) Business {
 	b := Business{
-		Name:       t.required("name", "Example Clinic"),
-		Phone:      t.str("phone", ""),
-		Rules:      t.rules(booking.OfBusiness),
-		Blocklist:  t.path("blocklist_file", ""),
+		Name:      t.required("name", "Example Clinic"),
+		Phone:     t.str("phone", ""),
+		Rules:     t.rules(booking.OfBusiness),
+		Blocklist: t.path("blocklist_file", ""), blocklistLine: t.line("blocklist_file"),
 		EventTitle: t.template("event_title", "{service}: {name}"),
 		EventBody:  t.template("event_body", "{phone}\n{notes}\n{reference}"),
 	}

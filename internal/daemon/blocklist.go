@@ -29,7 +29,7 @@ func LoadBlocklist(cfg *config.Config) (Blocklist, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("[business] blocklist_file: %w", err)
+		return nil, cfg.NoBlocklist(err)
 	}
 	list := Blocklist{}
 	var faults []error
