@@ -120,14 +120,31 @@ type world struct {
 	all     counts
 }
 
-// counts are how many bookings and holds each cell of each resource has.
-type counts [len(linearResources)][cells]uint8
+// counts are how many bookings and holds each cell of each resource has, and each resource in all, by day and service.
+type counts struct {
+	cells [len(linearResources)][cells]uint8
+	begun [len(linearResources)][len(linearServices)]uint8
+}
 
 // add counts a place n times; minus one is 255.
 func (c *counts) add(p place, n uint8) {
-	for i := p.cell; p.there && i < p.cell+int8(linearServices[p.service].length); i++ {
-		c[p.resource][i] += n
+	if !p.there {
+		return
 	}
+	c.begun[p.resource][p.service] += n
+	for i := p.cell; i < p.cell+int8(linearServices[p.service].length); i++ {
+		c.cells[p.resource][i] += n
+	}
+}
+
+// capped reports whether one more would be too many on the one day that there is.
+func (c *counts) capped(p place) bool {
+	all := uint8(0)
+	for _, n := range c.begun[p.resource] {
+		all += n
+	}
+	most, ofService := linearResources[p.resource].perDay, linearServices[p.service].perDay
+	return most > 0 && all >= most || ofService > 0 && c.begun[p.resource][p.service] >= ofService
 }
 
 // claims counts those of all tokens but one.
@@ -156,16 +173,19 @@ func (w *world) reason(p place, token int) booking.Reason {
 
 func (w *world) reasonAmong(claims *counts, p place) booking.Reason {
 	res := linearResources[p.resource]
+	if claims.capped(p) {
+		return booking.Capped
+	}
 	why := booking.Free
 	for i := p.cell; i < p.cell+int8(linearServices[p.service].length); i++ {
 		if w.busy[res.calendar]&(1<<i) != 0 {
 			return booking.Busy
 		}
-		if claims[p.resource][i] >= res.capacity {
+		if claims.cells[p.resource][i] >= res.capacity {
 			why = booking.Claimed
 		}
 		for j, other := range linearResources {
-			if j != int(p.resource) && other.calendar == res.calendar && claims[j][i] > 0 {
+			if j != int(p.resource) && other.calendar == res.calendar && claims.cells[j][i] > 0 {
 				why = booking.Claimed
 			}
 		}

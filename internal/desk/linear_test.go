@@ -72,22 +72,26 @@ const (
 	quarter = 15 * 60
 )
 
-// linearResources are two alone and two that share a calendar; of each pair one takes two customers at a time.
+// linearResources are two alone and two that share a calendar; of each pair one takes two customers at a time, and one only so
+// many a day.
 var linearResources = [...]struct {
 	id       string
 	calendar int
 	capacity uint8
+	perDay   uint8 // 0: no cap
 }{
-	{"adams", 0, 1}, {"baker", 1, 2}, {"clark", 2, 1}, {"drew", 2, 2},
+	{"adams", 0, 1, 3}, {"baker", 1, 2, 0}, {"clark", 2, 1, 0}, {"drew", 2, 2, 4},
 }
 
 var linearCalendars = [...]calendar.ID{"g/a", "g/b", "g/c"}
 
-// linearServices are as long as their number of cells says and may start at each.
+// linearServices are as long as their number of cells says and may start at each. Of one each resource gives only so many a
+// day.
 var linearServices = [...]struct {
 	id     string
 	length int
-}{{"short", 2}, {"long", 3}}
+	perDay uint8 // 0: no cap
+}{{"short", 2, 0}, {"long", 3, 2}}
 
 var linearDate = calendar.Date{Year: 2027, Month: time.March, Day: 2}
 
@@ -106,7 +110,9 @@ func linearConfig(cfg *desk.Config) {
 	for _, s := range linearServices {
 		cfg.Services = append(cfg.Services, booking.Service{
 			ID:    s.id,
-			Rules: booking.Rules{Duration: new(time.Duration(s.length) * quarter * time.Second), Grid: new(quarter * time.Second)},
+			Rules: booking.Rules{
+				Duration: new(time.Duration(s.length) * quarter * time.Second), Grid: new(quarter * time.Second), PerDay: most(s.perDay),
+			},
 		})
 		offered = append(offered, s.id)
 	}
@@ -116,10 +122,18 @@ func linearConfig(cfg *desk.Config) {
 			ID: r.id, Departments: []string{"all"}, Services: offered, Zone: time.UTC, BookInto: cal, Blocks: []calendar.ID{cal},
 			Rules: booking.Rules{
 				Hours:    &booking.Hours{time.Tuesday: {{From: 9 * 60, To: 12 * 60}}},
-				Capacity: new(int(r.capacity)),
+				Capacity: new(int(r.capacity)), PerDay: most(r.perDay),
 			},
 		})
 	}
+}
+
+// most is a cap, or none for 0.
+func most(n uint8) *int {
+	if n == 0 {
+		return nil
+	}
+	return new(int(n))
 }
 
 // history is what happened to one desk.
