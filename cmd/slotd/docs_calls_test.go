@@ -112,17 +112,17 @@ func TestCallsOfMeta(t *testing.T) {
 	t.Cleanup(srv.Close)
 	dir := t.TempDir()
 	slotd(t, dir, "init").expect(t, exitDone)
-	must(t, os.Mkdir(filepath.Join(dir, "internal"), 0o700))
-	source, err := filepath.Abs(filepath.Join(root, "internal/flow"))
+	self, err := os.Executable()
 	must(t, err)
-	must(t, os.Symlink(source, filepath.Join(dir, "internal/flow")))
+	const functions = `curl() { command curl --fail-with-body -sS "$@"; }
+slotd() { ` + mainVariable + `=1 "$SELF" "$@"; }`
 	for _, b := range blocks(t, "sh") {
 		if !strings.Contains(b.text, "curl ") {
 			continue
 		}
-		cmd := exec.CommandContext(t.Context(), "bash", "-euc", "curl() { command curl --fail-with-body -sS \"$@\"; }\n"+b.text)
+		cmd := exec.CommandContext(t.Context(), "bash", "-euc", functions+"\n"+b.text)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GRAPH="+srv.URL, "TOKEN=system-user-token", "PHONE_NUMBER_ID=1001", "WABA_ID=2002",
+		cmd.Env = append(os.Environ(), "SELF="+self, "GRAPH="+srv.URL, "TOKEN=system-user-token", "PHONE_NUMBER_ID=1001", "WABA_ID=2002",
 			"FLOW_ID=3003", "CUSTOMER=490000000", "NO_PROXY=127.0.0.1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", b, err, out)

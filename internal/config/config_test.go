@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"slotd/internal/booking"
 	"slotd/internal/calendar"
@@ -325,7 +326,7 @@ func TestDefaults(t *testing.T) {
 			Blocks: []calendar.ID{"office/primary"}, BookInto: "office/primary"}},
 	}
 	sameZone := cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
-	if diff := cmp.Diff(want, got, sameZone); diff != "" {
+	if diff := cmp.Diff(want, got, sameZone, cmpopts.IgnoreUnexported(Business{})); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 	if berlin.String() != "Europe/Berlin" {

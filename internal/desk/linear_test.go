@@ -109,7 +109,7 @@ func linearConfig(cfg *desk.Config) {
 	var offered []string
 	for _, s := range linearServices {
 		cfg.Services = append(cfg.Services, booking.Service{
-			ID:    s.id,
+			ID: s.id,
 			Rules: booking.Rules{
 				Duration: new(time.Duration(s.length) * quarter * time.Second), Grid: new(quarter * time.Second), PerDay: most(s.perDay),
 			},
