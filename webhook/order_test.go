@@ -465,6 +465,27 @@ func TestDayAboveTheDoctorOnOneScreen(t *testing.T) {
 	}
 }
 
+// The chosen doctor is full by the time the screen comes back: as long as it lists somebody else, the day is not given up.
+func TestDoctorFillsUpOnOneScreen(t *testing.T) {
+	c := twoDepartments()
+	c.departments, c.resources = c.departments[:1], c.resources[:2]
+	c.flowJSON = []byte(oneScreen)
+	r := newRig(t, c)
+	ctx := context.Background()
+	p := r.phone()
+	noComplaint(t, p.Open(ctx))
+	noComplaint(t, p.Set(ctx, "day", tuesday))
+	r.away("adams", tuesday)
+	noComplaint(t, p.Set(ctx, "doctor", "adams"))
+	wantScreen(t, p, "ALL", textNotThatDay)
+	if got := slotIDs(p, "doctor"); !slices.Equal(got, []string{"brown"}) {
+		t.Errorf("the doctors are %v", got)
+	}
+	r.away("brown", tuesday)
+	noComplaint(t, p.Set(ctx, "doctor", "brown"))
+	wantScreen(t, p, "ALL", textNoTimes)
+}
+
 // A day on which no more may be booked loses the time with a reason of its own.
 func TestCappedDay(t *testing.T) {
 	c := single()

@@ -298,7 +298,8 @@ func (p *page) noTimes(ctx context.Context) error {
 	p.notice, p.none = textNoTimes, true
 	choice := p.choice
 	if p.order.dayFirst {
-		if choice.Resource != desk.Any && !p.order.asksWho { // somebody else may have times on it
+		others := !p.order.asksWho || len(p.v.Lists[flow.Resources]) > 0 // who may, or does, have times on it
+		if choice.Resource != desk.Any && others {
 			p.notice = textNotThatDay
 		}
 		choice.Resource = desk.Any // whoever can be chosen instead

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -39,7 +41,9 @@ the events back, and exits with 0, or with 1 if an event is missing or double.`,
 					return playOnce(ctx, d, cmd.OutOrStdout())
 				})
 			}
-			return withDemo(cmd.Context(), log, dayFirst, func(ctx context.Context, d *demo) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP) // a terminal that closes leaves nothing behind
+			defer stop()
+			return withDemo(ctx, log, dayFirst, func(ctx context.Context, d *demo) error {
 				return servePage(ctx, d, listen, cmd.OutOrStdout())
 			})
 		},
