@@ -223,15 +223,16 @@ func (v *view) order(free []candidate, start int64) {
 		slices.SortStableFunc(free, func(a, b candidate) int { return cmp.Compare(newest(a.facts), newest(b.facts)) })
 		return
 	}
-	day := calendar.DateOf(start, v.zone).Interval(v.zone)
-	slices.SortStableFunc(free, func(a, b candidate) int { return cmp.Compare(load(a.facts, day), load(b.facts, day)) })
+	slices.SortStableFunc(free, func(a, b candidate) int { return cmp.Compare(a.load(start), b.load(start)) })
 }
 
-// load returns the seconds of a day that a resource's claims take.
-func load(f booking.Facts, day calendar.Interval) int64 {
+// load returns the seconds that the resource's claims take of its day on which a start lies.
+func (t candidate) load(start int64) int64 {
+	zone := t.offer.Resource.Zone
+	day := calendar.DateOf(start, zone).Interval(zone)
 	var sum int64
-	for _, c := range f.Claims {
-		if c.Takes(f.Now) {
+	for _, c := range t.facts.Claims {
+		if c.Takes(t.facts.Now) {
 			sum += max(0, min(c.End, day.End)-max(c.Start, day.Start))
 		}
 	}

@@ -87,3 +87,19 @@ func TestZonesMoreThanADayApart(t *testing.T) {
 		}
 	}
 }
+
+// TestLeastBusyOnTheDoctorsDay: who has the least work is judged by the day of whoever works, not by that of the customer.
+func TestLeastBusyOnTheDoctorsDay(t *testing.T) {
+	c := open(t)
+	token, err := c.NewToken(t.Context(), desk.Invitation{Zone: "Pacific/Auckland"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.book(adams, at(2, 15, 0))                                                                      // Wednesday in Berlin, and Thursday in Auckland
+	c.book(baker, at(1, 15, 0))                                                                      // Tuesday in Berlin, and Wednesday in Auckland
+	w := c.wish(desk.Choice{Department: "heart", Service: "check", Resource: desk.Any}, at(2, 9, 0)) // Wednesday in both
+	w.Token = token
+	if b := c.get(c.mustConfirm(w).Booking); b.Resource != "baker" {
+		t.Errorf("%s was taken, who has an appointment on that day", b.Resource)
+	}
+}
